@@ -1,0 +1,211 @@
+"""
+One frame's way from detections to tracks.
+
+The live node, ``deepsort bag`` and ``deepsort track`` are shells around :class:`Pipeline`: what
+one computes, the others compute bit for bit.
+"""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.settings import Settings
+from deepsort_ros.tracking import Detections
+from deepsort_ros.tracking import Tracker
+from deepsort_ros.tracking import TrackerConfig
+from deepsort_ros.tracking import Tracks
+from deepsort_ros.tracking import TrackState
+from deepsort_ros.tracking.detections import non_max_suppression
+
+NANOSECONDS = 1_000_000_000
+
+
+class AppearanceEncoder(Protocol):
+    """What the pipeline needs of the appearance network."""
+
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+               encoding: str) -> NDArray[np.float32]:
+        """
+        Return (N, D) unit rows for (N, 4) boxes; a NaN row for a box that shows no pixel.
+
+        :param image: (H, W, 3); :param encoding: ``bgr8`` or ``rgb8``, its channel order.
+        """
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    An image and its detections.
+
+    :param stamp: nanoseconds.
+    :param image: (H, W, 3) uint8, or None where there is none (motion only).
+    :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
+    """
+
+    stamp: int
+    detections: Detections
+    image: NDArray[np.uint8] | None
+    encoding: str = 'bgr8'
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """
+    What came of one frame.
+
+    :param tracks: all tracks, or None when the frame was dropped for its stamp.
+    :param session: number of resets so far.
+    :param reset: this frame's stamp made the tracker start over.
+    :param crops: features computed.
+    :param ignored: detections left out, by reason: ``invalid`` (NaN, no area), ``class``,
+        ``confidence``, ``height``, ``overlap``, ``max_detections``.
+    :param stage_seconds: time spent, by stage: ``filter``, ``encode``, ``track``.
+    """
+
+    tracks: Tracks | None
+    session: int
+    reset: bool = False
+    crops: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
+def tracker_config(settings: Settings) -> TrackerConfig:
+    """Return the tracker's part of the settings, times in steps of 1/frame_rate."""
+    return TrackerConfig(
+        max_cosine_distance=settings.max_cosine_distance,
+        nn_budget=settings.nn_budget,
+        max_iou_distance=settings.max_iou_distance,
+        max_age=settings.max_age * settings.frame_rate,
+        n_init=settings.n_init,
+        class_gating=settings.class_gating,
+    )
+
+
+def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict[str, int]]:
+    """
+    Return the detections worth tracking, best score first, and how many were left out and why.
+
+    Invalid boxes, other classes, low scores and low boxes go first, then overlapping ones, then
+    what exceeds ``max_detections``.
+    """
+    ignored: dict[str, int] = {}
+
+    def keep(reason: str, mask: NDArray[np.bool_]) -> None:
+        nonlocal detections
+        count = int(len(mask) - np.count_nonzero(mask))
+        if count:
+            ignored[reason] = count
+            detections = detections.select(mask)
+
+    keep('invalid', detections.valid())
+    if settings.classes:
+        keep('class', np.isin(detections.class_id.astype(str), settings.classes))
+    keep('confidence', detections.score >= settings.min_confidence)
+    keep('height', detections.tlwh[:, 3] >= settings.min_box_height)
+    order = non_max_suppression(detections, settings.nms_max_overlap)
+    for reason, kept in (('overlap', order), ('max_detections', order[:settings.max_detections])):
+        lost = len(order if reason == 'max_detections' else detections) - len(kept)
+        if lost:
+            ignored[reason] = lost
+    return detections.select(order[:settings.max_detections]), ignored
+
+
+class Pipeline:
+    """
+    Filter, encode, track; one call per frame, in stamp order.
+
+    Not thread-safe: one thread calls it, the node's worker or an offline tool.
+
+    :param settings: may be replaced between frames through :meth:`apply`.
+    :param encoder: None tracks by motion and overlap alone.
+    """
+
+    def __init__(self, settings: Settings, encoder: AppearanceEncoder | None) -> None:
+        """Start with no tracks, session 0."""
+        self._settings = settings
+        self._encoder = encoder
+        self._tracker = Tracker(tracker_config(settings))
+        self._last_stamp: int | None = None
+        self.session = 0
+        self.encoder_error: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    def apply(self, settings: Settings) -> None:
+        """Use other settings from the next frame on; tracks live on."""
+        self._settings = settings
+        self._tracker.configure(tracker_config(settings))
+
+    def reset(self) -> None:
+        """Drop all tracks, raise the session, try a failed encoder again; ids go on."""
+        self._tracker.reset()
+        self._last_stamp = None
+        self.encoder_error = None
+        self.session += 1
+
+    def process(self, frame: Frame) -> FrameResult:
+        """
+        Track one frame.
+
+        A stamp further back than ``time_jump_reset`` resets first. A smaller step back, or the
+        same stamp again, drops the frame: ``tracks`` is None and nothing changes.
+        """
+        settings = self._settings
+        reset = False
+        if self._last_stamp is not None and frame.stamp <= self._last_stamp:
+            if self._last_stamp - frame.stamp <= settings.time_jump_reset * NANOSECONDS:
+                return FrameResult(None, self.session)
+            self.reset()
+            reset = True
+        start = time.perf_counter()
+        detections, ignored = wanted(frame.detections, settings)
+        dt = 1.0
+        if self._last_stamp is not None:
+            # Rounded to a microstep: stamps in nanoseconds cannot hold 1/30 s exactly.
+            dt = round((frame.stamp - self._last_stamp) / NANOSECONDS * settings.frame_rate, 6)
+            dt = max(dt, 1e-6)
+        filtered = time.perf_counter()
+        features, crops = self._features(frame, detections, dt)
+        encoded = time.perf_counter()
+        tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
+        self._last_stamp = frame.stamp
+        return FrameResult(tracks, self.session, reset, crops, ignored, {
+            'filter': filtered - start, 'encode': encoded - filtered,
+            'track': time.perf_counter() - encoded})
+
+    def _features(self, frame: Frame, detections: Detections,
+                  dt: float) -> tuple[NDArray[np.float32] | None, int]:
+        mode = self._settings.appearance
+        if (self._encoder is None or frame.image is None or mode == 'off'
+                or self.encoder_error is not None or len(detections) == 0):
+            return None, 0
+        chosen = np.ones(len(detections), dtype=bool)
+        if mode == 'on_demand':
+            chosen = self._tracker.needs_feature(detections, dt)
+        try:
+            encoded = self._encoder.encode(frame.image, detections.tlwh[chosen], frame.encoding)
+        except Exception as error:  # noqa: B902 whatever a device throws, tracking goes on
+            self.encoder_error = f'{type(error).__name__}: {error}'
+            return None, 0
+        features = np.full((len(detections), encoded.shape[1]), np.nan, dtype=np.float32)
+        features[chosen] = encoded
+        return features, int(np.count_nonzero(chosen))
+
+
+def published(tracks: Tracks, settings: Settings) -> Tracks:
+    """Return the tracks a consumer asked for with ``publish_lost`` and ``publish_tentative``."""
+    chosen = tracks.state == TrackState.CONFIRMED
+    if settings.publish_lost:
+        chosen |= tracks.state == TrackState.LOST
+    if settings.publish_tentative:
+        chosen |= tracks.state == TrackState.TENTATIVE
+    return tracks.select(chosen)

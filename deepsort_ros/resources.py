@@ -1,0 +1,29 @@
+"""Find the files installed beside the code: models, configuration, launch files."""
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = 'deepsort_ros'
+
+
+def share_path(relative: str) -> Path:
+    """
+    Return the path of a file of this package's share folder.
+
+    A checkout comes first, so that edits are live; then every prefix of AMENT_PREFIX_PATH (an
+    apt or colcon install), then the prefix of the running Python (a wheel install).
+
+    :param relative: path below ``share/deepsort_ros``, for example ``config/tracker.yaml``.
+    :raises FileNotFoundError: no such file in any of those places; the message lists them.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    roots = [checkout] if (checkout / 'package.xml').is_file() else []
+    prefixes = [p for p in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if p]
+    roots += [Path(prefix) / 'share' / PACKAGE for prefix in (*prefixes, sys.prefix)]
+    for root in roots:
+        if (root / relative).exists():
+            return root / relative
+    searched = ', '.join(str(root) for root in roots)
+    raise FileNotFoundError(f'{relative} is not installed; looked in {searched}')

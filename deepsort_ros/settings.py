@@ -1,0 +1,204 @@
+"""
+Every setting of the tracker, in one table.
+
+The fields of :class:`Settings` are the table: the node declares its ROS parameters from them,
+``config/tracker.yaml`` and the parameter table of the README are generated from them, and the
+command-line tools read the same parameter files. Nothing here needs ROS.
+"""
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class SettingError(ValueError):
+    """A setting does not exist, or its value is not acceptable; the message names both."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a setting means and which values it takes."""
+
+    description: str
+    unit: str = ''
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    dynamic: bool = False
+
+
+def _setting(default: Any, description: str, **spec: Any) -> Any:
+    metadata = {'spec': Spec(description, **spec)}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one tracker; the defaults suit a robot with a 30 Hz camera."""
+
+    device: str = _setting(
+        'auto', 'where the appearance network runs; auto takes the first of Ascend, GPU, CPU '
+        'that works', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    device_id: int = _setting(
+        0, 'index of the Ascend or GPU device', minimum=0, maximum=1023)
+    model: str = _setting(
+        'bundled', 'checkpoint of the appearance network: a path, or "bundled"')
+    precision: str = _setting(
+        'fp32', 'arithmetic of the network; fp16 is for Ascend and GPU', choices=('fp32', 'fp16'))
+    batch_buckets: tuple[int, ...] = _setting(
+        (1, 4, 8, 16, 32), 'batch sizes the network is compiled for, ascending; a batch is '
+        'padded to the next one', minimum=1, maximum=1024)
+    color_order: str = _setting(
+        'rgb', 'channel order the network is fed; bgr repeats the published evaluation, which '
+        'fed OpenCV crops to a network trained on RGB', choices=('rgb', 'bgr'))
+    appearance: str = _setting(
+        'always', 'when features are computed: for every detection, only where motion leaves '
+        'the assignment open, or never', choices=('always', 'on_demand', 'off'), dynamic=True)
+    min_confidence: float = _setting(
+        0.3, 'detections with a lower score are ignored', dynamic=True)
+    nms_max_overlap: float = _setting(
+        1.0, 'a detection covered by a better one by more than this share is ignored; 1 keeps '
+        'all', minimum=0.0, maximum=1.0, dynamic=True)
+    min_box_height: float = _setting(
+        0.0, 'lower boxes are ignored', unit='px', minimum=0.0, dynamic=True)
+    max_detections: int = _setting(
+        300, 'of more detections in one image only this many, the best by score, are used',
+        minimum=1, maximum=100000, dynamic=True)
+    classes: tuple[str, ...] = _setting(
+        (), 'class_id values to track; empty tracks all', dynamic=True)
+    class_gating: bool = _setting(
+        True, 'a track only takes detections of its own class', dynamic=True)
+    max_cosine_distance: float = _setting(
+        0.2, 'largest appearance distance (1 - cosine similarity) of a match', minimum=0.0,
+        maximum=2.0, dynamic=True)
+    nn_budget: int = _setting(
+        100, 'features kept per track, the newest', minimum=1, maximum=10000, dynamic=True)
+    max_iou_distance: float = _setting(
+        0.7, 'largest 1 - IoU of a match by overlap', minimum=0.0, maximum=1.0, dynamic=True)
+    max_age: float = _setting(
+        1.0, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
+        maximum=3600.0, dynamic=True)
+    n_init: int = _setting(
+        3, 'consecutive detections that confirm a track', minimum=1, maximum=1000,
+        dynamic=True)
+    frame_rate: float = _setting(
+        30.0, 'nominal image rate: the Kalman filter counts time in units of 1/frame_rate',
+        unit='Hz', minimum=0.1, maximum=1000.0)
+    publish_lost: bool = _setting(
+        True, 'publish confirmed tracks without a detection in this image (predicted box)',
+        dynamic=True)
+    publish_tentative: bool = _setting(
+        False, 'publish tracks that are not confirmed yet', dynamic=True)
+    publish_features: bool = _setting(
+        False, 'publish the appearance feature of every track', dynamic=True)
+    sync_depth: int = _setting(
+        30, 'images and detections that wait for their partner; must exceed the detector\'s lag '
+        'in images', unit='messages', minimum=1, maximum=1000)
+    sync_tolerance: float = _setting(
+        0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
+        minimum=0.0, maximum=10.0)
+    queue_depth: int = _setting(
+        2, 'paired frames that wait for the worker; when full the oldest is dropped and counted',
+        unit='frames', minimum=1, maximum=1000)
+    time_jump_reset: float = _setting(
+        1.0, 'a stamp further back than this resets the tracker; a smaller step back drops the '
+        'frame', unit='s', minimum=0.0, maximum=3600.0, dynamic=True)
+    image_transport: str = _setting(
+        'raw', 'raw subscribes to image, compressed to image/compressed',
+        choices=('raw', 'compressed'))
+    autostart: bool = _setting(
+        True, 'configure and activate at start; false waits for a lifecycle manager')
+
+    def __post_init__(self) -> None:
+        """Check and normalise every field."""
+        for name, spec in SPECS.items():
+            object.__setattr__(self, name, _checked(name, getattr(self, name), spec))
+        if list(self.batch_buckets) != sorted(set(self.batch_buckets)) or not self.batch_buckets:
+            raise SettingError(
+                f'batch_buckets: {list(self.batch_buckets)} is not a list of ascending sizes')
+
+    def replace(self, changes: Mapping[str, Any]) -> Settings:
+        """
+        Return a copy with some settings changed, all checked together.
+
+        :raises SettingError: an unknown name or a value that is not acceptable.
+        """
+        unknown = sorted(set(changes) - set(SPECS))
+        if unknown:
+            raise SettingError(f'unknown setting {", ".join(unknown)}')
+        return dataclasses.replace(self, **changes)
+
+
+SPECS: dict[str, Spec] = {f.name: f.metadata['spec'] for f in dataclasses.fields(Settings)}
+TYPES: dict[str, Any] = typing.get_type_hints(Settings)
+
+
+def default(name: str) -> Any:
+    """Return the default of a setting."""
+    return Settings.__dataclass_fields__[name].default
+
+
+def _checked(name: str, value: Any, spec: Spec) -> Any:
+    kind = TYPES[name]
+    if kind in (tuple[int, ...], tuple[str, ...]):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise SettingError(f'{name}: {value!r} is not a list')
+        item = typing.get_args(kind)[0]
+        # An empty ROS parameter of type string[] is often written [''].
+        return tuple(_scalar(name, v, item, spec) for v in value if v != '')
+    return _scalar(name, value, kind, spec)
+
+
+def _scalar(name: str, value: Any, kind: type, spec: Spec) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SettingError(f'{name}: {value!r} is not of type {kind.__name__}')
+    if kind is float and not math.isfinite(value):
+        raise SettingError(f'{name}: {value!r} is not finite')
+    if spec.choices and value not in spec.choices:
+        raise SettingError(f'{name}: {value!r} is not one of {", ".join(spec.choices)}')
+    low = -math.inf if spec.minimum is None else spec.minimum
+    high = math.inf if spec.maximum is None else spec.maximum
+    if isinstance(value, (int, float)) and not low <= value <= high:
+        raise SettingError(f'{name}: {value} is outside {low:g} to {high:g}')
+    return value
+
+
+def read_parameter_file(path: Path) -> dict[str, Any]:
+    """
+    Read the settings of a ROS parameter file (REP-less YAML: node name, ``ros__parameters``).
+
+    Settings under every node name are merged in the order of the file, so ``/**`` and
+    ``/tracker`` both work; ROS's own ``use_sim_time`` and ``qos_overrides`` are left to ROS.
+
+    :raises SettingError: not a parameter file, or a setting that does not exist.
+    :raises OSError: the file cannot be read.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except yaml.YAMLError as error:
+        raise SettingError(f'{path}: not YAML: {error}') from error
+    merged: dict[str, Any] = {}
+    for node, content in (document or {}).items() if isinstance(document, dict) else ():
+        if not isinstance(content, dict) or not isinstance(
+                content.get('ros__parameters'), dict):
+            raise SettingError(f'{path}: no ros__parameters below {node!r}')
+        merged.update(content['ros__parameters'])
+    if not merged:
+        raise SettingError(f'{path}: holds no ros__parameters')
+    for name in ('use_sim_time', 'qos_overrides'):
+        merged.pop(name, None)
+    unknown = sorted(set(merged) - set(SPECS))
+    if unknown:
+        raise SettingError(f'{path}: unknown setting {", ".join(unknown)}')
+    return merged
