@@ -1,0 +1,16 @@
+"""Build the wheel of this package; see cmake/ament_wheel.py."""
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / 'cmake'))
+
+from ament_wheel import setup_ament  # noqa: E402
+
+setup_ament(
+    HERE,
+    entry_points={'console_scripts': [
+        'deepsort = deepsort_ros.cli:main',
+        'tracker_node = deepsort_ros.ros.main:main',
+    ]},
+)
