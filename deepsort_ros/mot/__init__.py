@@ -1,0 +1,1 @@
+"""MOTChallenge files: reading, tracking, evaluation, rendering, a sample scene."""

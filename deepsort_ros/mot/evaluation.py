@@ -1,0 +1,233 @@
+"""
+MOTChallenge evaluation by TrackEval, as one table.
+
+CLEAR MOT (Bernardin and Stiefelhagen 2008), identity (arXiv 1609.01775) and HOTA
+(arXiv 2009.07736) measures. TrackEval's own MOTChallenge rules decide which boxes count: from
+MOT16 on results on distractors (person on vehicle, static person, distractor, reflection; in
+MOT20 also non-motorised vehicles) are left out, and only flagged pedestrians are truth; for MOT15
+the flag alone decides.
+"""
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import MotTable
+from deepsort_ros.mot.table import read_table
+from deepsort_ros.mot.table import TableKind
+
+with contextlib.redirect_stdout(io.StringIO()):
+    # TrackEval says on stdout which of its other data sets lack a dependency.
+    import trackeval
+
+OVERALL = 'OVERALL'
+RULES = ('MOT15', 'MOT16', 'MOT20')
+NOTE = 'MOTP is 1 - mean IoU of the matches (lower is better), as in the published evaluation.'
+
+
+@dataclass(frozen=True)
+class Scores:
+    """
+    One row of the table; the names are the table's column names.
+
+    Percent: MOTA, IDF1, HOTA, DetA, AssA. Counts: MT, ML (trajectories), IDs (identity switches),
+    FM (fragmentations), FP, FN (boxes). MOTP is 1 - mean IoU of the matches.
+    """
+
+    sequence: str
+    MOTA: float
+    MOTP: float
+    MT: int
+    ML: int
+    IDs: int
+    FM: int
+    FP: int
+    FN: int
+    IDF1: float
+    HOTA: float
+    DetA: float
+    AssA: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """
+    A truth file and the results to be judged by it.
+
+    :param length: frames of the sequence.
+    :param rules: one of ``RULES``.
+    """
+
+    name: str
+    truth: MotTable
+    results: MotTable
+    length: int
+    rules: str
+
+
+class _InMemory(trackeval.datasets.MotChallenge2DBox):  # type: ignore[misc]
+    """TrackEval's MOTChallenge data set over tables that are already read and checked."""
+
+    def __init__(self, pair: Pair) -> None:
+        # The base class looks for a folder layout; only its rules are wanted.
+        self.pair = pair
+        self.benchmark = pair.rules
+        self.do_preproc = True
+        self.class_name_to_class_id = {
+            'pedestrian': 1, 'person_on_vehicle': 2, 'non_mot_vehicle': 6, 'static_person': 7,
+            'distractor': 8, 'reflection': 12}
+        self.valid_class_numbers = list(range(1, 14))
+
+    def _load_raw_file(self, tracker: str, seq: str, is_gt: bool) -> dict[str, Any]:
+        table = self.pair.truth if is_gt else self.pair.results
+        # TrackEval allocates up to the highest id, and ids may be any 64-bit number.
+        ids = np.unique(table.id, return_inverse=True)[1]
+        classes = table.class_id if is_gt else np.ones(len(table), dtype=int)
+        rows = [table.rows(frame) for frame in range(1, self.pair.length + 1)]
+        prefix = 'gt' if is_gt else 'tracker'
+        raw: dict[str, Any] = {
+            f'{prefix}_ids': [ids[r] for r in rows],
+            f'{prefix}_dets': [table.tlwh[r] for r in rows],
+            f'{prefix}_classes': [classes[r] for r in rows],
+            'num_timesteps': self.pair.length, 'seq': seq}
+        if is_gt:
+            raw['gt_extras'] = [{'zero_marked': table.confidence[r]} for r in rows]
+        else:
+            raw['tracker_confidences'] = [table.confidence[r] for r in rows]
+        return raw
+
+
+def _metrics() -> tuple[Any, Any, Any]:
+    quiet = {'PRINT_CONFIG': False}
+    return (trackeval.metrics.CLEAR({**quiet}), trackeval.metrics.Identity({**quiet}),
+            trackeval.metrics.HOTA())
+
+
+def evaluate(pairs: Sequence[Pair]) -> list[Scores]:
+    """
+    Return one row per pair and, for more than one, the row ``OVERALL`` of them all together.
+
+    :raises MotFileError: a frame behind the end of a sequence, or a truth file TrackEval refuses.
+    """
+    metrics = _metrics()
+    collected: list[dict[str, Any]] = [{} for _ in metrics]
+    rows = []
+    for index, pair in enumerate(pairs):
+        pair.truth.check_length(pair.length)
+        pair.results.check_length(pair.length)
+        dataset = _InMemory(pair)
+        try:
+            raw = dataset.get_raw_seq_data('', pair.name)
+            data = dataset.get_preprocessed_seq_data(raw, 'pedestrian')
+        except trackeval.utils.TrackEvalException as error:
+            raise MotFileError(f'{pair.truth.path}: {error}') from error
+        for metric, results in zip(metrics, collected):
+            results[str(index)] = metric.eval_sequence(data)
+        one = [metric.combine_sequences({'': results[str(index)]})
+               for metric, results in zip(metrics, collected)]
+        rows.append(_scores(pair.name, one))
+    if len(pairs) > 1:
+        rows.append(_scores(OVERALL, [metric.combine_sequences(results)
+                                      for metric, results in zip(metrics, collected)]))
+    return rows
+
+
+def _scores(name: str, results: list[dict[str, Any]]) -> Scores:
+    clear, identity, hota = results
+    return Scores(
+        name, 100 * float(clear['MOTA']), 1 - float(clear['MOTP']),
+        int(clear['MT']), int(clear['ML']), int(clear['IDSW']), int(clear['Frag']),
+        int(clear['CLR_FP']), int(clear['CLR_FN']), 100 * float(identity['IDF1']),
+        *(100 * float(np.mean(hota[name])) for name in ('HOTA', 'DetA', 'AssA')))
+
+
+def find_pairs(paths: Sequence[Path], rules: str | None = None) -> list[Pair]:
+    """
+    Read truth and results.
+
+    :param paths: N truths, then their N results. A truth is a sequence folder or a truth file, a
+        results file belongs to the truth in the same place. Or two folders: one that holds
+        sequence folders and one that holds ``NAME.txt`` for some of them.
+    :param rules: one of ``RULES``; by default from each truth (its columns, its name).
+    :raises MotFileError: no such pairs, or a malformed file.
+    """
+    if len(paths) < 2 or len(paths) % 2:
+        raise MotFileError(f'{len(paths)} paths are not as many truths as results')
+    half = len(paths) // 2
+    truths, results = list(paths[:half]), list(paths[half:])
+    if half == 1 and results[0].is_dir():
+        folder = truths[0]
+        truths = [] if not folder.is_dir() else sorted(
+            entry for entry in folder.iterdir()
+            if (entry / 'gt' / 'gt.txt').is_file() and (results[0] / f'{entry.name}.txt').is_file())
+        if not truths:
+            raise MotFileError(f'{folder}: no sequence with truth whose results NAME.txt are in '
+                               f'{results[0]}')
+        results = [results[0] / f'{entry.name}.txt' for entry in truths]
+    return [_pair(truth, result, rules) for truth, result in zip(truths, results)]
+
+
+def _pair(truth_path: Path, results_path: Path, rules: str | None) -> Pair:
+    folder = truth_path if truth_path.is_dir() else truth_path.parent.parent
+    file = truth_path / 'gt' / 'gt.txt' if truth_path.is_dir() else truth_path
+    for path in (file, results_path):
+        if not path.is_file():
+            raise MotFileError(f'{path}: no such file')
+    truth = read_table(file, TableKind.TRUTH)
+    results = read_table(results_path, TableKind.RESULTS)
+    if (folder / 'seqinfo.ini').is_file():
+        sequence = open_sequence(folder, with_detections=False)
+        name, length = sequence.name, sequence.length
+    else:
+        name, length = file.stem, max(truth.last_frame, results.last_frame)
+    if rules is None:
+        rules = 'MOT15' if not truth.has_classes else 'MOT20' if 'MOT20' in name else 'MOT16'
+    if rules != 'MOT15' and not truth.has_classes:
+        raise MotFileError(f'{file}: the rules of {rules} need a class in column 8 of 9')
+    return Pair(name, truth, results, length, rules)
+
+
+def _cells(rows: Iterable[Scores]) -> tuple[list[str], list[list[str]]]:
+    names = [field.name for field in dataclasses.fields(Scores)]
+    table = []
+    for row in rows:
+        values = dataclasses.astuple(row)
+        table.append([value if isinstance(value, str) else str(value) if isinstance(value, int)
+                      else f'{value:.3f}' if name == 'MOTP' else f'{value:.1f}'
+                      for name, value in zip(names, values)])
+    return names, table
+
+
+def format_scores(rows: Sequence[Scores], style: str = 'text') -> str:
+    """
+    Return the table as text.
+
+    :param style: ``text`` or ``markdown`` (rounded for reading), ``csv`` or ``json`` (exact).
+    """
+    if style == 'json':
+        return json.dumps({'note': NOTE, 'rows': [dataclasses.asdict(row) for row in rows]},
+                          indent=2)
+    if style == 'csv':
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator='\n')
+        writer.writerow(field.name for field in dataclasses.fields(Scores))
+        writer.writerows(dataclasses.astuple(row) for row in rows)
+        return buffer.getvalue().rstrip('\n')
+    names, table = _cells(rows)
+    align = ('left', *['right'] * (len(names) - 1))
+    text = tabulate(table, names, tablefmt='github' if style == 'markdown' else 'simple',
+                    colalign=align, disable_numparse=True)
+    return f'{text}\n\n{NOTE}'

@@ -1,0 +1,115 @@
+"""Write videos that every browser plays (H.264 in MP4), and render results into one."""
+from __future__ import annotations
+
+import fractions
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.mot.rendering import draw_tracks
+from deepsort_ros.mot.rendering import draw_truth
+from deepsort_ros.mot.rendering import Trails
+from deepsort_ros.mot.sequence import Sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import MotTable
+from deepsort_ros.tracking import TrackState
+
+
+class VideoWriter:
+    """
+    An MP4 file, H.264, 4:2:0, its index at the front; a context manager.
+
+    The file gets its name only when it is complete.
+
+    :param path: of the file; :param frame_rate: Hz.
+    :param max_width: wider images are reduced, 0 keeps every size.
+    """
+
+    def __init__(self, path: Path, frame_rate: float, max_width: int = 0) -> None:
+        """Create the file; the first image decides its size."""
+        self._path = path
+        self._partial = path.with_name(f'.{path.name}.partial.mp4')
+        self._rate = fractions.Fraction(frame_rate).limit_denominator(1001)
+        self._max_width = max_width
+        self._size: tuple[int, int] | None = None
+        self._container = av.open(
+            str(self._partial), 'w', format='mp4', options={'movflags': '+faststart'})
+        self._stream = self._container.add_stream(
+            'libx264', rate=self._rate, options={'preset': 'veryfast', 'crf': '21'})
+        self._stream.pix_fmt = 'yuv420p'
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Add an image (H, W, 3) uint8 bgr8; one of another size is scaled to the first's."""
+        if self._size is None:
+            height, width = image.shape[:2]
+            scale = min(1.0, self._max_width / width) if self._max_width else 1.0
+            # 4:2:0 halves both axes: sizes must be even.
+            self._size = (max(2, round(width * scale) // 2 * 2),
+                          max(2, round(height * scale) // 2 * 2))
+            self._stream.width, self._stream.height = self._size
+        if (image.shape[1], image.shape[0]) != self._size:
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='bgr24')
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def __enter__(self) -> VideoWriter:
+        """Return self."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Complete the file, or remove it after an error or when nothing was written."""
+        complete = kind is None and self._size is not None
+        if complete:
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+        self._container.close()
+        if complete:
+            os.replace(self._partial, self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable | None = None,
+           trail: int = 40, max_width: int = 0,
+           progress: Callable[[int, int], None] | None = None) -> int:
+    """
+    Draw results on the images of a sequence and write an MP4 file.
+
+    A results file does not say which boxes are predicted, so all are drawn as confirmed.
+
+    :param truth: drawn underneath, thin and white.
+    :param trail: length of the trails in images, 0 draws none.
+    :param max_width: wider images are reduced, 0 keeps every size.
+    :param progress: called with (frames done, frames in all).
+    :returns: frames written.
+    :raises MotFileError: the sequence has no images, or is shorter than the results.
+    """
+    results.check_length(sequence.length)
+    trails = Trails(trail)
+    count = 0
+    with VideoWriter(output, sequence.frame_rate, max_width) as writer:
+        for frame in sequence.frames():
+            image = frame.load()
+            if image is None:
+                raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')
+            if truth is not None:
+                rows = truth.rows(frame.number)
+                image = draw_truth(image, truth.tlwh[rows][truth.confidence[rows] != 0])
+            rows = results.rows(frame.number)
+            ids, tlwh = results.id[rows], results.tlwh[rows]
+            points = trails.update(ids, tlwh) if trail else None
+            states = np.full(len(ids), TrackState.CONFIRMED)
+            writer.write(draw_tracks(image, ids, states, tlwh, trails=points))
+            count += 1
+            if progress is not None:
+                progress(count, sequence.length)
+    return count
