@@ -1,0 +1,1 @@
+"""The ROS 2 side: node, pairing, conversions, parameters, diagnostics, bags. Needs rclpy."""

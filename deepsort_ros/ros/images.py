@@ -1,0 +1,155 @@
+"""Image messages to arrays and back, right for padded rows and for every common encoding."""
+from __future__ import annotations
+
+from array import array
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+Pixels = NDArray[np.uint8]
+
+
+class ImageError(ValueError):
+    """An image message cannot be read; the message names the field and its value."""
+
+
+# encoding -> (dtype, channels, cv2 conversion to bgr8 or None); 16-bit samples are scaled by
+# 1/256. OpenCV names its Bayer patterns in the order of the sensor too: RGGB is bayer_rggb.
+_PACKED: dict[str, tuple[type, int, int | None]] = {
+    'bgr8': (np.uint8, 3, None),
+    'rgb8': (np.uint8, 3, None),
+    '8UC3': (np.uint8, 3, None),
+    'bgra8': (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    'rgba8': (np.uint8, 4, cv2.COLOR_RGBA2BGR),
+    '8UC4': (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    'mono8': (np.uint8, 1, cv2.COLOR_GRAY2BGR),
+    '8UC1': (np.uint8, 1, cv2.COLOR_GRAY2BGR),
+    'mono16': (np.uint16, 1, cv2.COLOR_GRAY2BGR),
+    '16UC1': (np.uint16, 1, cv2.COLOR_GRAY2BGR),
+    'bgr16': (np.uint16, 3, None),
+    'rgb16': (np.uint16, 3, None),
+    '16UC3': (np.uint16, 3, None),
+    'bgra16': (np.uint16, 4, cv2.COLOR_BGRA2BGR),
+    'rgba16': (np.uint16, 4, cv2.COLOR_RGBA2BGR),
+    'yuv422': (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
+    'uyvy': (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
+    'yuyv': (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
+    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerRGGB2BGR),
+    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerBGGR2BGR),
+    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGBRG2BGR),
+    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGRBG2BGR),
+    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerRGGB2BGR),
+    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerBGGR2BGR),
+    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGBRG2BGR),
+    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGRBG2BGR),
+}
+# Luminance rows, then half as many rows of interleaved chrominance.
+_PLANAR = {'nv12': cv2.COLOR_YUV2BGR_NV12, 'nv21': cv2.COLOR_YUV2BGR_NV21}
+
+
+def read_image(message: Image | CompressedImage) -> tuple[Pixels, str]:
+    """
+    Return the pixels of a message and their channel order.
+
+    For ``bgr8`` and ``rgb8`` the array is a view into the message, honouring ``step``.
+
+    :returns: (H, W, 3) uint8 and ``bgr8`` or ``rgb8``.
+    :raises ImageError: no size, too little data, or an encoding nobody here can read.
+    """
+    if isinstance(message, CompressedImage):
+        return _decode(message), 'bgr8'
+    if not message.width or not message.height:
+        raise ImageError(f'width x height: {message.width} x {message.height} is an empty image')
+    encoding = message.encoding
+    try:
+        if encoding in _PACKED:
+            kind, channels, code = _PACKED[encoding]
+            pixels = _view(message, message.height, channels, np.dtype(kind))
+            if code is not None:
+                pixels = cv2.cvtColor(_eight_bit(pixels), code)
+            return _eight_bit(pixels), 'rgb8' if encoding in ('rgb8', 'rgb16') else 'bgr8'
+        if encoding in _PLANAR:
+            if message.height % 2 or message.width % 2:
+                raise ImageError(f'width x height: {message.width} x {message.height} is odd, '
+                                 f'which {encoding} cannot be')
+            planes = _view(message, message.height * 3 // 2, 1, np.dtype(np.uint8))
+            return cv2.cvtColor(np.ascontiguousarray(planes), _PLANAR[encoding]), 'bgr8'
+        return _bridge(message), 'bgr8'
+    except cv2.error as error:
+        raise ImageError(f'encoding: {encoding!r}: {error}') from error
+
+
+def write_image(pixels: Pixels, encoding: str, header: Header) -> Image:
+    """Return an Image of (H, W, 3) uint8 pixels in ``bgr8`` or ``rgb8`` order."""
+    data = array('B')
+    # Much faster than bytes or an ndarray: rclpy takes over an array('B') as it is.
+    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast('B'))
+    height, width = pixels.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding=encoding,
+                    step=3 * width)
+    message.data = data
+    return message
+
+
+def _view(message: Image, rows: int, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the (rows, W, channels) view of the data, (rows, W) for one channel."""
+    pixel = channels * dtype.itemsize
+    row = message.width * pixel
+    if message.step < row:
+        raise ImageError(f'step: {message.step} is less than the {row} bytes of a row '
+                         f'({message.width} pixels {message.encoding})')
+    needed = message.step * (rows - 1) + row
+    if len(message.data) < needed:
+        raise ImageError(f'data: {len(message.data)} bytes are fewer than the {needed} of '
+                         f'{message.width} x {message.height} {message.encoding}')
+    view: NDArray[Any] = np.ndarray(
+        (rows, message.width, channels), dtype.newbyteorder('>' if message.is_bigendian else '<'),
+        message.data, strides=(message.step, pixel, dtype.itemsize))
+    return view[:, :, 0] if channels == 1 else view
+
+
+def _eight_bit(pixels: NDArray[Any]) -> Pixels:
+    """Return 8-bit samples as they are and 16-bit samples scaled by 1/256."""
+    return pixels if pixels.dtype.itemsize == 1 else (pixels >> 8).astype(np.uint8)
+
+
+def _decode(message: CompressedImage) -> Pixels:
+    data = np.frombuffer(message.data, np.uint8)
+    # Unchanged: as the camera stored it, not turned by its EXIF orientation.
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f'data: {data.size} bytes are no image that can be decoded '
+                         f'(format {message.format!r})')
+    pixels = _eight_bit(pixels)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == 3:
+        return pixels
+    code = cv2.COLOR_GRAY2BGR if channels == 1 else cv2.COLOR_BGRA2BGR
+    return cv2.cvtColor(pixels, code)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=1)
+def _cv_bridge() -> Any:
+    try:
+        from cv_bridge import CvBridge
+    except ImportError:
+        return None
+    return CvBridge()
+
+
+def _bridge(message: Image) -> Pixels:
+    bridge = _cv_bridge()
+    if bridge is not None:
+        try:
+            return bridge.imgmsg_to_cv2(message, 'bgr8')  # type: ignore[no-any-return]
+        except Exception as error:  # noqa: B902 CvBridgeError and whatever the data provokes
+            raise ImageError(f'encoding: {message.encoding!r}: {error}') from error
+    known = ', '.join(sorted((*_PACKED, *_PLANAR)))
+    raise ImageError(f'encoding: {message.encoding!r} is not one of {known}')

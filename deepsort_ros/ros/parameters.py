@@ -1,0 +1,160 @@
+"""
+The settings as ROS parameters, as ``config/tracker.yaml`` and as the table of the README.
+
+``python -m deepsort_ros.ros.parameters yaml`` and ``... markdown`` print the two.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange
+from rcl_interfaces.msg import IntegerRange
+from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from deepsort_ros.settings import default
+from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+from deepsort_ros.settings import SPECS
+from deepsort_ros.settings import TYPES
+
+ROS_TYPES = {bool: 'bool', int: 'int', float: 'double', str: 'string',
+             tuple[int, ...]: 'int[]', tuple[str, ...]: 'string[]'}
+
+
+def ros_value(value: Any) -> Any:
+    """Return a setting's value as ROS takes it; an empty list of strings as ``['']``."""
+    # rclpy takes an empty list for bytes; [''] is how ROS writes an empty string[], and
+    # Settings drops the empty string again.
+    return (list(value) or ['']) if isinstance(value, tuple) else value
+
+
+def descriptor(name: str) -> ParameterDescriptor:
+    """Return the descriptor of a setting: description with unit, range, read-only or not."""
+    spec = SPECS[name]
+    described = ParameterDescriptor(
+        name=name, read_only=not spec.dynamic,
+        description=spec.description + (f' [{spec.unit}]' if spec.unit else ''))
+    if spec.choices:
+        described.additional_constraints = 'one of ' + ', '.join(spec.choices)
+    if spec.minimum is not None or spec.maximum is not None:
+        if TYPES[name] is float:
+            biggest = sys.float_info.max
+            described.floating_point_range = [FloatingPointRange(
+                from_value=-biggest if spec.minimum is None else float(spec.minimum),
+                to_value=biggest if spec.maximum is None else float(spec.maximum))]
+        elif TYPES[name] is int:
+            described.integer_range = [IntegerRange(
+                from_value=-2**63 if spec.minimum is None else int(spec.minimum),
+                to_value=2**63 - 1 if spec.maximum is None else int(spec.maximum))]
+    return described
+
+
+def declare(node: Node) -> Settings:
+    """
+    Declare every setting on a node and return the settings its overrides give.
+
+    :raises SettingError: an override that is not acceptable; the message names both.
+    """
+    changes = {}
+    for name in SPECS:
+        try:
+            changes[name] = node.declare_parameter(
+                name, ros_value(default(name)), descriptor(name)).value
+        except InvalidParameterTypeException as error:
+            raise SettingError(
+                f'{name}: not of type {ROS_TYPES[TYPES[name]]}: {error}') from error
+        except InvalidParameterValueException as error:
+            raise SettingError(f'{name}: {error}') from error
+    return Settings().replace(changes)
+
+
+def on_change(node: Node, current: Callable[[], Settings],
+              apply: Callable[[Settings], None]) -> None:
+    """
+    Check parameter changes, all of one request together, and hand on the new settings.
+
+    :param current: returns the settings in force; :param apply: takes the new ones.
+    """
+    def changes(parameters: Sequence[Parameter]) -> dict[str, Any]:
+        return {p.name: p.value for p in parameters if p.name in SPECS}
+
+    def check(parameters: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            current().replace(changes(parameters))
+        except SettingError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def use(parameters: Sequence[Parameter]) -> None:
+        changed = changes(parameters)
+        if changed:
+            apply(current().replace(changed))
+
+    node.add_on_set_parameters_callback(check)
+    node.add_post_set_parameters_callback(use)
+
+
+def _accepted(name: str) -> str:
+    spec = SPECS[name]
+    if spec.choices:
+        return ', '.join(spec.choices)
+    low = '' if spec.minimum is None else f'{spec.minimum:g}'
+    high = '' if spec.maximum is None else f'{spec.maximum:g}'
+    if low and high:
+        return f'{low} to {high}'
+    return f'>= {low}' if low else ''
+
+
+def yaml_text() -> str:
+    """Return ``config/tracker.yaml``: every setting with its default and what it means."""
+    lines = ['# Parameters of the node, with their defaults.',
+             '# Generated: python -m deepsort_ros.ros.parameters yaml > config/tracker.yaml',
+             '/**:', '  ros__parameters:']
+    for name, spec in SPECS.items():
+        facts = [f'{spec.description[0].upper()}{spec.description[1:]}.']
+        accepted = ' '.join(part for part in (_accepted(name), spec.unit) if part)
+        if accepted:
+            facts.append(f'{"One of" if spec.choices else "Takes"} {accepted}.')
+        facts += ['Can change at run time.'] if spec.dynamic else []
+        lines += ['', *textwrap.wrap(' '.join(facts), 95, initial_indent='    # ',
+                                     subsequent_indent='    # ')]
+        # JSON is YAML, and tells 1.0 from 1 and a string from a word.
+        lines.append(f'    {name}: {json.dumps(ros_value(default(name)))}')
+    return '\n'.join(lines) + '\n'
+
+
+def markdown_text() -> str:
+    """Return the parameter table of the README."""
+    lines = ['| parameter | type | default | accepted | unit | at run time | meaning |',
+             '|---|---|---|---|---|---|---|']
+    for name, spec in SPECS.items():
+        lines.append(
+            f'| `{name}` | {ROS_TYPES[TYPES[name]]} | `{json.dumps(ros_value(default(name)))}` | '
+            f'{_accepted(name)} | {spec.unit} | {"yes" if spec.dynamic else ""} | '
+            f'{spec.description} |')
+    return '\n'.join(lines) + '\n'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the parameter file or the table."""
+    parser = argparse.ArgumentParser(prog='python -m deepsort_ros.ros.parameters',
+                                     description='Print what is generated from the settings.')
+    parser.add_argument('form', choices=('yaml', 'markdown'))
+    form = parser.parse_args(arguments).form
+    print(yaml_text() if form == 'yaml' else markdown_text(), end='')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
