@@ -63,10 +63,11 @@ class Detections:
             self.tlwh[chosen], self.score[chosen], self.class_id[chosen], self.index[chosen])
 
     def valid(self) -> NDArray[np.bool_]:
-        """Return (N,) bool: finite box and score, positive width and height."""
-        finite = np.isfinite(self.tlwh).all(axis=1) & np.isfinite(self.score)
+        """Return (N,) bool: finite score, box of positive size in pixels, not absurdly far away."""
         with np.errstate(invalid='ignore'):
-            return finite & (self.tlwh[:, 2] > 0) & (self.tlwh[:, 3] > 0)
+            return (np.isfinite(self.score)
+                    & (np.abs(self.tlwh) <= boxes.FARTHEST).all(axis=1)
+                    & (self.tlwh[:, 2:] >= boxes.SMALLEST).all(axis=1))
 
 
 def non_max_suppression(detections: Detections, max_overlap: float) -> NDArray[np.int64]:

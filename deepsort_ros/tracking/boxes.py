@@ -1,0 +1,61 @@
+"""
+Box arithmetic on arrays.
+
+A box is (left, top, width, height) in pixels, short tlwh, or (centre x, centre y, width / height,
+height), short xyah, which is what the Kalman filter measures.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Size in pixels below which, and distance from the origin beyond which, nothing is a box.
+SMALLEST = 1e-3
+FARTHEST = 1e9
+
+
+def to_xyah(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 4) xyah of (N, 4) tlwh boxes of positive height."""
+    xyah = tlwh.copy()
+    xyah[:, :2] += tlwh[:, 2:] / 2
+    xyah[:, 2] /= tlwh[:, 3]
+    return xyah
+
+
+def to_tlwh(xyah: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 4) tlwh of (N, 4) xyah boxes."""
+    tlwh = xyah.copy()
+    tlwh[:, 2] *= xyah[:, 3]
+    tlwh[:, :2] -= tlwh[:, 2:] / 2
+    return tlwh
+
+
+def reported(xyah: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Return (N, 4) tlwh boxes of filter states, all of positive size.
+
+    A track that coasts long may predict a height below zero (:func:`kalman.predict`).
+    """
+    standing = xyah.copy()
+    standing[:, 2] = np.maximum(xyah[:, 2], SMALLEST)
+    standing[:, 3] = np.maximum(xyah[:, 3], SMALLEST)
+    return to_tlwh(standing)
+
+
+def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N,) areas in square pixels."""
+    return tlwh[:, 2] * tlwh[:, 3]
+
+
+def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum((first[:, :2] + first[:, 2:])[:, None], second[:, :2] + second[:, 2:])
+    side = np.maximum(high - low, 0.0)
+    return side[..., 0] * side[..., 1]
+
+
+def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, M) intersection over union of (N, 4) and (M, 4) tlwh boxes of positive area."""
+    common = intersection(first, second)
+    return common / (area(first)[:, None] + area(second)[None, :] - common)

@@ -1,0 +1,86 @@
+"""
+The constant-velocity Kalman filter of DeepSORT for all tracks at once.
+
+The state is (cx, cy, a, h) and its velocity, the measurement (cx, cy, a, h) (arXiv 1703.07402,
+section 2.1). Every matrix of this filter is diagonal in those four components, so its 8 x 8
+covariance is four independent 2 x 2 blocks (position, velocity) and the whole filter has a
+closed form: no matrix is ever built or inverted.
+
+The filter's state is one array (5, N, 4) float64 over N tracks and the four components:
+``mean, velocity, variance of the mean, their covariance, variance of the velocity``.
+Units are pixels and pixels per time step; the aspect ratio a has none.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Standard deviations, as the paper's authors set them: in shares of the box height, and
+# absolute for the aspect ratio.
+POSITION_STD = 1.0 / 20
+VELOCITY_STD = 1.0 / 160
+ASPECT_STD = 1e-2
+ASPECT_VELOCITY_STD = 1e-5
+ASPECT_MEASUREMENT_STD = 1e-1
+
+
+def _variance(height: NDArray[np.float64], share: float, aspect_std: float,
+              ) -> NDArray[np.float64]:
+    variance = np.empty((len(height), 4))
+    variance[:] = np.square(share * height)[:, None]
+    variance[:, 2] = aspect_std * aspect_std
+    return variance
+
+
+def initiate(measurement: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (5, N, 4) state of tracks first seen at (N, 4) xyah, standing still."""
+    height = measurement[:, 3]
+    state = np.zeros((5, len(measurement), 4))
+    state[0] = measurement
+    state[2] = _variance(height, 2 * POSITION_STD, ASPECT_STD)
+    state[4] = _variance(height, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
+    return state
+
+
+def predict(state: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+    """
+    Return the (5, N, 4) state after ``dt`` time steps.
+
+    The process noise grows linearly with dt, and dt = 1 is the paper's filter. Over a long coast
+    the height may cross zero: noise depends on its square, every variance stays positive and a
+    measurement leads back, so the state is left alone; see :func:`boxes.reported`.
+    """
+    mean, velocity, variance, cross, velocity_variance = state
+    height = mean[:, 3]
+    moved = np.empty_like(state)
+    moved[0] = mean + dt * velocity
+    moved[1] = velocity
+    moved[2] = (variance + dt * (2 * cross + dt * velocity_variance)
+                + dt * _variance(height, POSITION_STD, ASPECT_STD))
+    moved[3] = cross + dt * velocity_variance
+    moved[4] = velocity_variance + dt * _variance(height, VELOCITY_STD, ASPECT_VELOCITY_STD)
+    return moved
+
+
+def innovation_variance(state: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (N, 4) variance of a measurement about the predicted mean."""
+    variance: NDArray[np.float64] = state[2] + _variance(
+        state[0, :, 3], POSITION_STD, ASPECT_MEASUREMENT_STD)
+    return variance
+
+
+def update(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (5, N, 4) state after track i was measured at row i of (N, 4) xyah."""
+    mean, velocity, variance, cross, velocity_variance = state
+    spread = innovation_variance(state)
+    # The order of operations of a Cholesky solve, which rounds as the textbook filter does.
+    scale = 1.0 / np.sqrt(spread)
+    gain = (variance * scale) * scale
+    velocity_gain = (cross * scale) * scale
+    innovation = measurement - mean
+    return np.stack((
+        mean + innovation * gain,
+        velocity + innovation * velocity_gain,
+        variance - gain * (spread * gain),
+        cross - gain * (spread * velocity_gain),
+        velocity_variance - velocity_gain * (spread * velocity_gain)))

@@ -1,0 +1,74 @@
+"""Storage of all live tracks as a structure of arrays."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+INTEGERS = 9
+FLOATS = 2
+
+
+class TrackTable:
+    """
+    The live tracks, one row each, ascending by id.
+
+    Every field is a view over the rows in use; :meth:`append` and :meth:`keep` make new views.
+    A track's row changes when older tracks end; its ``slot`` never does, so that bulky data
+    (gallery, class votes) is stored by slot and stays in place. Slots of ended tracks are
+    reused, the lowest first.
+
+    :ivar id, state, age, hits, time_since_update, first_seen, last_seen, detection_index: (M,)
+        int64, as in :class:`~deepsort_ros.tracking.tracks.Tracks`.
+    :ivar slot: (M,) int64.
+    :ivar score: (M,) float64, of the last matched detection.
+    :ivar elapsed: (M,) float64, time steps since the last match.
+    :ivar kalman: (5, M, 4) float64, see :mod:`~deepsort_ros.tracking.kalman`.
+    """
+
+    def __init__(self) -> None:
+        """Start with no track and room for a few."""
+        self._integers = np.zeros((INTEGERS, 16), dtype=np.int64)
+        self._floats = np.zeros((FLOATS, 16))
+        self._kalman = np.zeros((5, 16, 4))
+        self._slot_used = np.zeros(16, dtype=bool)
+        self._view(0)
+
+    def _view(self, size: int) -> None:
+        self._size = size
+        (self.id, self.state, self.age, self.hits, self.time_since_update, self.first_seen,
+         self.last_seen, self.detection_index, self.slot) = self._integers[:, :size]
+        self.score, self.elapsed = self._floats[:, :size]
+        self.kalman: NDArray[np.float64] = self._kalman[:, :size]
+
+    def __len__(self) -> int:
+        """Return M."""
+        return self._size
+
+    def append(self, count: int) -> slice:
+        """Add ``count`` tracks of zeros, each with a slot of its own, and return their rows."""
+        size = self._size + count
+        capacity = len(self._slot_used)
+        if size > capacity:
+            more = max(size, 2 * capacity) - capacity
+            self._integers = np.pad(self._integers, ((0, 0), (0, more)))
+            self._floats = np.pad(self._floats, ((0, 0), (0, more)))
+            self._kalman = np.pad(self._kalman, ((0, 0), (0, more), (0, 0)))
+            self._slot_used = np.pad(self._slot_used, (0, more))
+        rows = slice(self._size, size)
+        self._integers[:, rows] = 0
+        self._floats[:, rows] = 0.0
+        self._view(size)
+        slots = np.flatnonzero(~self._slot_used)[:count]
+        self._slot_used[slots] = True
+        self.slot[rows] = slots
+        return rows
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Drop the tracks where (M,) ``kept`` is False and free their slots."""
+        self._slot_used[self.slot[~kept]] = False
+        rows = np.flatnonzero(kept)
+        size = len(rows)
+        self._integers[:, :size] = self._integers[:, rows]
+        self._floats[:, :size] = self._floats[:, rows]
+        self._kalman[:, :size] = self._kalman[:, rows]
+        self._view(size)

@@ -1,0 +1,81 @@
+"""The class vote: what most detections of a track said it is."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Class names known before those no live track holds are forgotten.
+NAMES = 64
+
+
+class ClassVotes:
+    """
+    Votes of every slot, by class.
+
+    Classes are small integers inside. Names that no track voted for are forgotten as new ones
+    come in, so that a detector with endless names does not fill the memory.
+    """
+
+    def __init__(self) -> None:
+        """Start with no slot and no name."""
+        self._code: dict[str, int] = {}
+        self._votes = np.zeros((0, 1), dtype=np.int64)
+        self._winner = np.zeros(0, dtype=np.int64)
+        self._names_limit = NAMES
+
+    def codes(self, class_id: NDArray[np.object_]) -> NDArray[np.int64]:
+        """Return (N,) int64 codes of (N,) class names; good until the next call."""
+        names = class_id.tolist()
+        fresh = dict.fromkeys(name for name in set(names) if name not in self._code)
+        if fresh:
+            if len(self._code) + len(fresh) > self._names_limit:
+                self._forget()
+                self._names_limit = max(NAMES, 2 * (len(self._code) + len(fresh)))
+            for name in dict.fromkeys(names):
+                self._code.setdefault(name, len(self._code))
+            missing = len(self._code) - self._votes.shape[1]
+            if missing > 0:
+                self._votes = np.pad(self._votes, ((0, 0), (0, missing)))
+        return np.fromiter(map(self._code.__getitem__, names), np.int64, len(names))
+
+    def _forget(self) -> None:
+        held = np.flatnonzero(self._votes.any(axis=0))
+        new_code = np.zeros(self._votes.shape[1], dtype=np.int64)
+        new_code[held] = np.arange(len(held))
+        self._votes = self._votes[:, held] if len(held) else self._votes[:, :1]
+        self._winner = new_code[self._winner]
+        kept = set(held.tolist())
+        self._code = {name: int(new_code[code]) for name, code in self._code.items()
+                      if code in kept}
+
+    def winner(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (N,) int64 codes of the majority class of (N,) slots."""
+        return self._winner[slots]
+
+    def names(self, slots: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return (N,) str (object dtype), the majority class of (N,) slots."""
+        names = np.array([*self._code, ''], dtype=object)
+        return names[self._winner[slots]]
+
+    def start(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
+        """Begin anew in (N,) slots with one vote each."""
+        missing = int(slots.max(initial=-1)) + 1 - len(self._winner)
+        if missing > 0:
+            missing = max(missing, len(self._winner))
+            self._votes = np.pad(self._votes, ((0, missing), (0, 0)))
+            self._winner = np.pad(self._winner, (0, missing))
+        self._votes[slots] = 0
+        self._votes[slots, codes] = 1
+        self._winner[slots] = codes
+
+    def vote(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
+        """Add one vote to each of (N,) slots; on a tie the earlier winner stays."""
+        self._votes[slots, codes] += 1
+        winner = self._winner[slots]
+        better = self._votes[slots, codes] > self._votes[slots, winner]
+        self._winner[slots] = np.where(better, codes, winner)
+
+    def clear(self, slots: NDArray[np.int64]) -> None:
+        """Forget the votes of (N,) slots."""
+        self._votes[slots] = 0
+        self._winner[slots] = 0
