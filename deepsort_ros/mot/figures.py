@@ -77,7 +77,7 @@ class _Brush:
 
     def _points(self, points: object) -> NDArray[np.int32]:
         flipped = np.asarray(points, dtype=np.float64) * (1, -1) * self._size + self._foot
-        return np.round(flipped * (1 << SHIFT)).astype(np.int32)
+        return np.asarray(np.round(flipped * (1 << SHIFT)), dtype=np.int32)
 
     def polygon(self, points: object, color: Color) -> None:
         fixed = self._points(points)

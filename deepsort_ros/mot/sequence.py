@@ -5,6 +5,7 @@ import configparser
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -59,6 +60,11 @@ class Sequence:
     detections: MotTable | None
     truth: Path | None
 
+    @property
+    def has_images(self) -> bool:
+        """Whether its frames can be loaded."""
+        return self.images is not None or self.path.is_file()
+
     def frames(self) -> Iterator[SequenceFrame]:
         """
         Yield the frames in order; images are decoded only when loaded.
@@ -69,7 +75,7 @@ class Sequence:
             yield from self._video_frames()
             return
         for number in range(1, self.length + 1):
-            yield SequenceFrame(number, lambda n=number: self._image(n), self._detected(number))
+            yield SequenceFrame(number, partial(self._image, number), self._detected(number))
 
     def _detected(self, number: int) -> Detections:
         if self.detections is None:
@@ -92,7 +98,7 @@ class Sequence:
             while capture.grab():
                 number += 1
                 yield SequenceFrame(
-                    number, lambda n=number: self._retrieved(capture, n), self._detected(number))
+                    number, partial(self._retrieved, capture, number), self._detected(number))
         finally:
             capture.release()
 

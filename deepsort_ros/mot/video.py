@@ -4,6 +4,7 @@ from __future__ import annotations
 import fractions
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +20,15 @@ from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.tracking import TrackState
+
+
+@dataclass(frozen=True)
+class RenderSummary:
+    """What was written: file, frames, frame rate in Hz."""
+
+    output: str
+    frames: int
+    frame_rate: float
 
 
 class VideoWriter:
@@ -80,7 +90,7 @@ class VideoWriter:
 
 def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable | None = None,
            trail: int = 40, max_width: int = 0,
-           progress: Callable[[int, int], None] | None = None) -> int:
+           progress: Callable[[int, int], None] | None = None) -> RenderSummary:
     """
     Draw results on the images of a sequence and write an MP4 file.
 
@@ -90,7 +100,6 @@ def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable 
     :param trail: length of the trails in images, 0 draws none.
     :param max_width: wider images are reduced, 0 keeps every size.
     :param progress: called with (frames done, frames in all).
-    :returns: frames written.
     :raises MotFileError: the sequence has no images, or is shorter than the results.
     """
     results.check_length(sequence.length)
@@ -112,4 +121,4 @@ def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable 
             count += 1
             if progress is not None:
                 progress(count, sequence.length)
-    return count
+    return RenderSummary(str(output), count, sequence.frame_rate)

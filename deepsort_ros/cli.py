@@ -1,0 +1,260 @@
+"""
+The command ``deepsort``.
+
+Only the wiring: each subcommand imports what it needs when it runs, so that ``--help`` is quick
+and needs neither ROS nor MindSpore. Exit code 0: done; 1: failed or interrupted; 2: what was
+given is not acceptable, said in one line.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepsort_ros.settings import read_parameter_file
+from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+from deepsort_ros.settings import TYPES
+
+PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
+# Where the errors are defined that say what is wrong with the input.
+INPUT_ERRORS = (('deepsort_ros.settings', 'SettingError'), ('deepsort_ros.mot.table', 'MotFileError'))
+Progress = Callable[[int, int], None]
+
+
+@contextlib.contextmanager
+def progress_bar(label: str, unit: str, quiet: bool) -> Iterator[Progress]:
+    """Yield a callback (done, all) that shows a bar on a terminal's stderr."""
+    from tqdm import tqdm
+    with tqdm(desc=label, unit=unit, disable=True if quiet else None) as bar:
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+        yield update
+
+
+def _report(summary: Any, as_json: bool, text: str) -> None:
+    print(json.dumps(dataclasses.asdict(summary), indent=2, default=str) if as_json else text)
+
+
+def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) -> Settings:
+    """
+    Return the settings of ``--preset``, ``--params``, ``--set`` and the like; later ones win.
+
+    :param frame_rate: of the input, used unless one of them sets it.
+    :raises SettingError: an unknown name or a value that is not acceptable.
+    """
+    from deepsort_ros.resources import share_path
+    changes: dict[str, Any] = {} if frame_rate is None else {'frame_rate': frame_rate}
+    if args.preset:
+        changes.update(read_parameter_file(share_path(PRESETS[args.preset])))
+    if args.params:
+        changes.update(read_parameter_file(args.params))
+    for name in ('appearance', 'model', 'device'):
+        if getattr(args, name) is not None:
+            changes[name] = getattr(args, name)
+    for assignment in args.set:
+        name, equals, text = assignment.partition('=')
+        if not equals:
+            raise SettingError(f'--set {assignment}: not NAME=VALUE')
+        # YAML takes the word off for false.
+        changes[name] = text if TYPES.get(name) is str else yaml.safe_load(text)
+    return Settings().replace(changes)
+
+
+def _encoder(settings: Settings) -> Any:
+    if settings.appearance == 'off':
+        return None
+    from deepsort_ros.reid.encoder import Encoder
+    encoder = Encoder.create(
+        model=settings.model, device=settings.device, device_id=settings.device_id,
+        precision=settings.precision, batch_buckets=settings.batch_buckets,
+        color_order=settings.color_order)
+    encoder.warm_up()
+    return encoder
+
+
+def _track(args: argparse.Namespace) -> int:
+    from deepsort_ros.mot.sequence import open_sequence
+    from deepsort_ros.mot.tracking import StoredFeatures
+    from deepsort_ros.mot.tracking import track
+    stored = StoredFeatures(args.features) if args.features else None
+    sequence = open_sequence(args.sequence, stored.table if stored else args.detections)
+    settings = resolve_settings(args, sequence.frame_rate)
+    if stored is None and settings.appearance != 'off' and not sequence.has_images:
+        raise SettingError(f'{args.sequence}: no images, so appearance must be off')
+    encoder = stored or _encoder(settings)
+    output = args.output or Path(f'{sequence.name}.txt')
+    with progress_bar('tracking', 'frame', args.json) as progress:
+        summary = track(sequence, settings, encoder, output, args.lost, progress)
+    _report(summary, args.json, (
+        f'{output}: {summary.rows} rows, {summary.ids} ids in {summary.frames} of '
+        f'{summary.length} frames, {summary.crops} features, '
+        f'{summary.frames_per_second:.1f} frames/s'))
+    if summary.interrupted:
+        print(f'deepsort: interrupted after frame {summary.frames}; the results so far are in '
+              f'{output}', file=sys.stderr)
+    if summary.encoder_error:
+        print(f'deepsort: the appearance network failed, tracked on by motion alone: '
+              f'{summary.encoder_error}', file=sys.stderr)
+    return 1 if summary.interrupted or summary.encoder_error else 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from deepsort_ros.mot.evaluation import evaluate
+    from deepsort_ros.mot.evaluation import find_pairs
+    from deepsort_ros.mot.evaluation import format_scores
+    print(format_scores(evaluate(find_pairs(args.paths, args.rules)), args.style))
+    return 0
+
+
+def _render(args: argparse.Namespace) -> int:
+    from deepsort_ros.mot.sequence import open_sequence
+    from deepsort_ros.mot.table import read_table
+    from deepsort_ros.mot.table import TableKind
+    from deepsort_ros.mot.video import render
+    sequence = open_sequence(args.sequence, with_detections=False)
+    results = read_table(args.results, TableKind.RESULTS)
+    truth = read_table(args.truth, TableKind.TRUTH) if args.truth else None
+    output = args.output or Path(f'{sequence.name}.mp4')
+    with progress_bar('rendering', 'frame', args.json) as progress:
+        summary = render(sequence, results, output, truth, args.trail, args.max_width, progress)
+    _report(summary, args.json, f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
+    return 0
+
+
+def _sample(args: argparse.Namespace) -> int:
+    from deepsort_ros.mot.scene import SceneConfig
+    from deepsort_ros.mot.scene import write_scene
+    config = SceneConfig(seconds=args.seconds, people=args.people, seed=args.seed)
+    with progress_bar('drawing', 'frame', args.json) as progress:
+        summary = write_scene(args.output, config, progress)
+    _report(summary, args.json, (
+        f'{args.output}: {summary.frames} frames, {summary.trajectories} trajectories, '
+        f'{summary.detections} detections'))
+    return 0
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str,
+         details: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f'{summary[0].upper()}{summary[1:]}. {details}'.strip(),
+        epilog=f'example:\n  {example}', formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        'settings', 'later ones win: --preset, --params, the single ones, --set')
+    group.add_argument('--preset', choices=tuple(PRESETS),
+                       help='robot: the defaults of the node; mot16: the published evaluation')
+    group.add_argument('--params', type=Path, metavar='FILE', help='ROS parameter file')
+    group.add_argument('--appearance', choices=('always', 'on_demand', 'off'),
+                       help='when appearance features are computed')
+    group.add_argument('--model', help='checkpoint of the appearance network, or "bundled"')
+    group.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    group.add_argument('--set', action='append', default=[], metavar='NAME=VALUE',
+                       help='any setting, for example max_age=2.0; may be repeated')
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--json', action='store_true', help='print the summary as JSON')
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog='deepsort', description='Multi-object tracking with DeepSORT, without a robot.')
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+
+    track = _add(commands, 'track', _track, 'track a MOTChallenge sequence or a video',
+                 'Writes a MOTChallenge results file. Without a frame_rate among the settings '
+                 'that of the sequence is used.',
+                 'deepsort track MOT16-09 --preset mot16 --output MOT16-09.txt')
+    track.add_argument('sequence', type=Path, help='sequence folder or video file')
+    inputs = track.add_mutually_exclusive_group()
+    inputs.add_argument('--detections', type=Path, metavar='FILE',
+                        help='MOTChallenge detections (default: det/det.txt of the sequence)')
+    inputs.add_argument('--features', type=Path, metavar='FILE.npy',
+                        help='detections with features computed before, (N, 10 + D)')
+    track.add_argument('--output', type=Path, metavar='FILE',
+                       help='results (default: NAME.txt here)')
+    track.add_argument('--lost', choices=('none', 'recent', 'all'), default='recent',
+                       help='predicted boxes to write: none, those missed in one image (the '
+                       'default, as the published evaluation does), all')
+    _add_settings(track)
+    _add_json(track)
+
+    evaluate = _add(commands, 'evaluate', _evaluate, 'print the MOTChallenge table of results',
+                    'Give truths, then their results: sequence folders or truth files, then as '
+                    'many results files; or a folder of sequences and a folder of NAME.txt.',
+                    'deepsort evaluate TUD-Campus TUD-Campus.txt')
+    evaluate.add_argument('paths', type=Path, nargs='+', metavar='PATH',
+                          help='truths, then results')
+    evaluate.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
+                          help='which boxes count (default: from the truth; MOT17 has the rules '
+                          'of MOT16)')
+    style = evaluate.add_mutually_exclusive_group()
+    for name in ('json', 'csv', 'markdown'):
+        style.add_argument(f'--{name}', dest='style', action='store_const', const=name,
+                           help=f'print {name}')
+    evaluate.set_defaults(style='text')
+
+    render = _add(commands, 'render', _render, 'draw results on the images, as an MP4 file',
+                  'H.264, which browsers play.',
+                  'deepsort render MOT16-09 MOT16-09.txt --output MOT16-09.mp4')
+    render.add_argument('sequence', type=Path, help='sequence folder or video file')
+    render.add_argument('results', type=Path, help='MOTChallenge results')
+    render.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.mp4 here')
+    render.add_argument('--truth', type=Path, metavar='FILE', help='truth to draw underneath')
+    render.add_argument('--trail', type=int, default=40, metavar='FRAMES',
+                        help='length of the trails, 0 for none (default: 40)')
+    render.add_argument('--max-width', type=int, default=0, metavar='PIXELS',
+                        help='reduce wider images')
+    _add_json(render)
+
+    sample = _add(commands, 'sample', _sample, 'write the sample scene with known truth',
+                  'People-like figures on a square, as a MOTChallenge sequence.',
+                  'deepsort sample out/sample')
+    sample.add_argument('output', type=Path, help='folder to write')
+    sample.add_argument('--seconds', type=float, default=20.0, help='length (default: 20)')
+    sample.add_argument('--people', type=int, default=8, help='how many walk (default: 8)')
+    sample.add_argument('--seed', type=int, default=7, help='of everything random (default: 7)')
+    _add_json(sample)
+    return parser
+
+
+def _input_errors() -> tuple[type[BaseException], ...]:
+    return (OSError, *(getattr(importlib.import_module(module), name)
+                       for module, name in INPUT_ERRORS))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print('deepsort: interrupted', file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not isinstance(error, _input_errors()):
+            raise
+        message = ' '.join(str(error).split())
+        print(f'deepsort: {message}', file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

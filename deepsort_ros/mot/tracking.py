@@ -1,0 +1,189 @@
+"""Run the pipeline over a sequence and write MOTChallenge results."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.mot.sequence import Sequence
+from deepsort_ros.mot.sequence import SequenceFrame
+from deepsort_ros.mot.table import format_row
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import MotTable
+from deepsort_ros.mot.table import table_from_array
+from deepsort_ros.mot.table import TableKind
+from deepsort_ros.pipeline import AppearanceEncoder
+from deepsort_ros.pipeline import Frame
+from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.settings import Settings
+from deepsort_ros.tracking import Tracks
+from deepsort_ros.tracking import TrackState
+
+MOT_COLUMNS = 10
+# Largest time_since_update of a written row. The reference implementation, and with it the
+# published evaluation, bridges a single missed image with the predicted box; predictions further
+# ahead are more often wrong than right.
+LOST = {'none': 0, 'recent': 1, 'all': None}
+
+
+@dataclass
+class TrackingSummary:
+    """
+    What came of a run.
+
+    :param frames: processed; :param length: of the sequence.
+    :param rows: written; :param ids: different ids among them.
+    :param crops: features computed; :param ignored: detections left out, by reason.
+    :param seconds: wall time; :param stage_seconds: of it, by stage of the pipeline.
+    :param interrupted: Ctrl-C ended the run; the results so far are complete.
+    :param encoder_error: why appearance failed, None when it did not.
+    """
+
+    sequence: str
+    output: str
+    length: int
+    frames: int = 0
+    rows: int = 0
+    ids: int = 0
+    crops: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    frames_per_second: float = 0.0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    interrupted: bool = False
+    encoder_error: str | None = None
+
+
+class StoredFeatures:
+    """
+    Appearance features computed beforehand; takes the place of the encoder.
+
+    The file is that of the reference implementation: an (N, 10 + D) array, the ten columns of a
+    detections file and a feature. Frames are taken with :meth:`seek`; a feature is found by its
+    box.
+
+    :param path: of the ``.npy`` file.
+    :raises MotFileError: not such a file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file."""
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise MotFileError(f'{path}: not a .npy array: {error}') from error
+        if not isinstance(values, np.ndarray) or not np.issubdtype(values.dtype, np.floating):
+            raise MotFileError(f'{path}: not an array of floats')
+        if values.ndim != 2 or values.shape[1] <= MOT_COLUMNS:
+            raise MotFileError(f'{path}: shape {values.shape} is not (N, {MOT_COLUMNS} columns '
+                               'and a feature)')
+        self.table: MotTable = table_from_array(
+            path, values[:, :MOT_COLUMNS], TableKind.DETECTIONS)
+        self._features = values[self.table.line - 1, MOT_COLUMNS:].astype(np.float32)
+        self._rows = slice(0, 0)
+
+    def seek(self, frame: int) -> None:
+        """Take the next features from this frame."""
+        self._rows = self.table.rows(frame)
+
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+               encoding: str) -> NDArray[np.float32]:
+        """
+        Return the (N, D) stored features of (N, 4) boxes of the frame; the image is not used.
+
+        :raises MotFileError: the frame has no such box.
+        """
+        stored = self.table.tlwh[self._rows]
+        same = (tlwh[:, None, :] == stored[None, :, :]).all(axis=2)
+        if not same.any(axis=1).all():
+            raise MotFileError(f'{self.table.path}: no feature for a box of the detections')
+        return np.asarray(self._features[self._rows][same.argmax(axis=1)], dtype=np.float32)
+
+
+def frame_stamp(number: int, frame_rate: float) -> int:
+    """Return the stamp of a frame in nanoseconds: one frame is one step of the filter."""
+    return round(number / frame_rate * NANOSECONDS)
+
+
+def _input(frame: SequenceFrame, settings: Settings,
+           encoder: AppearanceEncoder | None) -> Frame:
+    image = None
+    if isinstance(encoder, StoredFeatures):
+        encoder.seek(frame.number)
+        image = np.empty((0, 0, 3), dtype=np.uint8)
+    elif encoder is not None and settings.appearance != 'off':
+        image = frame.load()
+    return Frame(frame_stamp(frame.number, settings.frame_rate), frame.detections, image)
+
+
+def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
+                 totals: TrackingSummary) -> Iterator[tuple[int, Tracks]]:
+    """Yield (frame number, all tracks) of a sequence, and count in ``totals``."""
+    pipeline = Pipeline(settings, encoder)
+    for frame in sequence.frames():
+        result = pipeline.process(_input(frame, settings, encoder))
+        assert result.tracks is not None, 'the stamps of a sequence ascend'
+        totals.frames = frame.number
+        totals.crops += result.crops
+        for reason, count in result.ignored.items():
+            totals.ignored[reason] = totals.ignored.get(reason, 0) + count
+        for stage, seconds in result.stage_seconds.items():
+            totals.stage_seconds[stage] = totals.stage_seconds.get(stage, 0.0) + seconds
+        totals.encoder_error = pipeline.encoder_error
+        yield frame.number, result.tracks
+
+
+def written(tracks: Tracks, lost: str) -> Tracks:
+    """
+    Return the tracks of a results file: confirmed ones, and lost ones as chosen.
+
+    :param lost: a key of ``LOST``: none; recent, missed in one image (as the reference does); all.
+    """
+    chosen = tracks.state != TrackState.TENTATIVE
+    limit = LOST[lost]
+    if limit is not None:
+        chosen &= tracks.time_since_update <= limit
+    return tracks.select(chosen)
+
+
+def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
+          output: Path, lost: str = 'recent',
+          progress: Callable[[int, int], None] | None = None) -> TrackingSummary:
+    """
+    Track a sequence and write the results, line by line.
+
+    Ctrl-C ends the run early: the results so far stay, and the summary says so.
+
+    :param settings: ``frame_rate`` decides how long ``max_age`` is in frames.
+    :param encoder: None tracks by motion and overlap alone.
+    :param progress: called with (frames done, frames in all).
+    :raises MotFileError: a frame cannot be read.
+    :raises OSError: the results cannot be written.
+    """
+    totals = TrackingSummary(sequence.name, str(output), sequence.length)
+    ids: set[int] = set()
+    start = time.perf_counter()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open('w', encoding='utf-8', newline='\n') as file:
+        try:
+            for number, tracks in track_frames(sequence, settings, encoder, totals):
+                chosen = written(tracks, lost)
+                file.writelines(format_row(number, int(track_id), tlwh)
+                                for track_id, tlwh in zip(chosen.id, chosen.tlwh))
+                totals.rows += len(chosen)
+                ids.update(chosen.id.tolist())
+                if progress is not None:
+                    progress(number, sequence.length)
+        except KeyboardInterrupt:
+            totals.interrupted = True
+    totals.ids = len(ids)
+    totals.seconds = time.perf_counter() - start
+    totals.frames_per_second = totals.frames / max(totals.seconds, 1e-9)
+    return totals
