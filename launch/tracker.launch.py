@@ -1,0 +1,101 @@
+"""Start the tracker on an image topic and a detection topic."""
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.actions import OpaqueFunction
+from launch.actions import SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+PACKAGE = 'deepsort_ros'
+# Parameters with an argument of their own; an empty one leaves what params_file says.
+OVERRIDES = ('device', 'model', 'image_transport', 'autostart')
+
+
+def share(*path):
+    """Return the path of a file of this package's share folder."""
+    return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
+
+
+def start_tracker(context):
+    """Return the node, with those of the overriding parameters that were given."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
+    overrides = {name: value for name, value in given.items() if value}
+    if 'autostart' in overrides:
+        overrides['autostart'] = overrides['autostart'] == 'true'
+    image = LaunchConfiguration('image')
+    tracks = LaunchConfiguration('tracks')
+    return [Node(
+        package=PACKAGE,
+        executable='tracker_node',
+        name='tracker',
+        namespace=LaunchConfiguration('namespace'),
+        output='screen',
+        parameters=[
+            LaunchConfiguration('params_file'),
+            {'use_sim_time': LaunchConfiguration('use_sim_time'), **overrides},
+        ],
+        remappings=[
+            ('image', image),
+            ('image/compressed', [image, '/compressed']),
+            ('detections', LaunchConfiguration('detections')),
+            ('tracks', tracks),
+            ('tracks/detections', [tracks, '/detections']),
+        ],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+    )]
+
+
+def generate_launch_description():
+    """Return the arguments, the environment and the node."""
+    return LaunchDescription([
+        DeclareLaunchArgument(
+            'image', default_value='image',
+            description='Image topic; its compressed form is this name with /compressed.'),
+        DeclareLaunchArgument(
+            'detections', default_value='detections',
+            description='Topic of the detections, vision_msgs/Detection2DArray with the stamps '
+            'of the images.'),
+        DeclareLaunchArgument(
+            'tracks', default_value='tracks',
+            description='Topic the tracks are published on.'),
+        DeclareLaunchArgument(
+            'namespace', default_value='',
+            description='Namespace of the node and of the relative topic names.'),
+        DeclareLaunchArgument(
+            'params_file', default_value=share('config', 'tracker.yaml'),
+            description='Parameters of the node.'),
+        DeclareLaunchArgument(
+            'device', default_value='', choices=['', 'auto', 'Ascend', 'GPU', 'CPU'],
+            description='Where the appearance network runs; empty: as params_file says.'),
+        DeclareLaunchArgument(
+            'model', default_value='',
+            description='Checkpoint of the appearance network, a path or "bundled"; empty: as '
+            'params_file says.'),
+        DeclareLaunchArgument(
+            'image_transport', default_value='', choices=['', 'raw', 'compressed'],
+            description='Kind of image messages; empty: as params_file says.'),
+        DeclareLaunchArgument(
+            'autostart', default_value='', choices=['', 'true', 'false'],
+            description='Configure and activate the node at start; false leaves it to a '
+            'lifecycle manager; empty: as params_file says.'),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='false', choices=['true', 'false'],
+            description='Take the time from /clock (bag or simulation).'),
+        DeclareLaunchArgument(
+            'log_level', default_value='info',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+            description='Lowest severity that is logged.'),
+        DeclareLaunchArgument(
+            'large_images', default_value='false', choices=['true', 'false'],
+            description='Give this launch the shared memory that images above 1 MB need; the '
+            'process that publishes the images needs it as well.'),
+        # The first name is read by Jazzy, the second by later releases.
+        *(SetEnvironmentVariable(
+            name, share('config', 'large_images.xml'),
+            condition=IfCondition(LaunchConfiguration('large_images')))
+          for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')),
+        OpaqueFunction(function=start_tracker),
+    ])
