@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 VENV := .venv
-CODE := cmake deepsort_ros interfaces launch scripts setup.py test
+CODE := cmake deepsort_ros interfaces/vision_msgs/setup.py launch setup.py test
 LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -35,7 +35,7 @@ done = @rm -f $(VENV)/.$(1)-* && touch $@
 
 help: ## Show this help.
 	@echo 'make TARGET, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "  %-6s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 	@echo 'Each sets up all it needs in $(VENV), without sudo.'
 
 env: $(PACKAGE_DONE) ## Build the environment: ROS 2, MindSpore, the messages, this package.

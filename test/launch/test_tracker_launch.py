@@ -1,0 +1,111 @@
+"""tracker.launch.py: what it starts for which arguments."""
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import stand_ins
+
+from deepsort_ros.settings import Settings
+from deepsort_ros.settings import SPECS
+
+LAUNCH_FILE = Path(__file__).resolve().parents[2] / 'launch' / 'tracker.launch.py'
+PROFILE = '/share/deepsort_ros/config/large_images.xml'
+
+
+@pytest.fixture
+def description(monkeypatch):
+    for name, module in stand_ins.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return stand_ins.load(LAUNCH_FILE)
+
+
+@pytest.fixture
+def launch(description):
+    return lambda **arguments: stand_ins.run(description, arguments)
+
+
+def declared(description):
+    return {entity.name: entity for entity in description.entities
+            if isinstance(entity, stand_ins.DeclareLaunchArgument)}
+
+
+def test_starts_one_tracker_with_the_installed_parameters(launch):
+    started = launch()
+    assert started.environment == {}
+    assert started.nodes == [{
+        'package': 'deepsort_ros', 'executable': 'tracker_node', 'name': 'tracker',
+        'namespace': '',
+        'parameters': ['/share/deepsort_ros/config/tracker.yaml', {'use_sim_time': 'false'}],
+        'remappings': {
+            'image': 'image', 'image/compressed': 'image/compressed',
+            'detections': 'detections', 'tracks': 'tracks',
+            'tracks/detections': 'tracks/detections'},
+        'ros_arguments': ['--log-level', 'info']}]
+
+
+def test_compressed_images_and_labelled_detections_follow_their_topics(launch):
+    node, = launch(image='/camera/image_raw', tracks='/people').nodes
+    assert node['remappings']['image'] == '/camera/image_raw'
+    assert node['remappings']['image/compressed'] == '/camera/image_raw/compressed'
+    assert node['remappings']['tracks'] == '/people'
+    assert node['remappings']['tracks/detections'] == '/people/detections'
+
+
+@pytest.mark.parametrize(('argument', 'value'), [
+    ('device', 'CPU'), ('model', '/models/mine.ckpt'), ('image_transport', 'compressed'),
+    ('autostart', False)])
+def test_a_given_parameter_overrides_the_file_and_no_other(launch, argument, value):
+    given = 'false' if value is False else value
+    node, = launch(**{argument: given, 'params_file': '/my.yaml'}).nodes
+    assert node['parameters'] == ['/my.yaml', {'use_sim_time': 'false', argument: value}]
+    Settings().replace({argument: value})
+
+
+def test_namespace_log_level_and_time_reach_the_node(launch):
+    node, = launch(namespace='robot', log_level='debug', use_sim_time='true').nodes
+    assert node['namespace'] == 'robot'
+    assert node['ros_arguments'] == ['--log-level', 'debug']
+    assert node['parameters'][-1] == {'use_sim_time': 'true'}
+
+
+def test_large_images_sets_the_profile_for_every_release_of_ros(launch):
+    assert launch(large_images='true').environment == {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': PROFILE, 'FASTDDS_DEFAULT_PROFILES_FILE': PROFILE}
+    assert launch(large_images='false').environment == {}
+
+
+def test_the_environment_is_set_before_the_node_starts(description):
+    kinds = [type(entity) for entity in description.entities]
+    assert kinds.index(stand_ins.OpaqueFunction) > max(
+        index for index, kind in enumerate(kinds) if kind is stand_ins.SetEnvironmentVariable)
+
+
+@pytest.mark.parametrize('argument', ['device', 'image_transport', 'autostart', 'log_level'])
+def test_a_value_that_does_not_exist_is_refused(launch, argument):
+    with pytest.raises(stand_ins.LaunchError, match=argument):
+        launch(**{argument: 'toaster'})
+
+
+def test_every_argument_is_described_and_has_a_default(description):
+    for argument in declared(description).values():
+        assert argument.description.endswith('.')
+        assert argument.default_value is not None
+
+
+def test_choices_are_those_of_the_settings(description):
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    checked = 0
+    for argument in declared(description).values():
+        if argument.name in fields and SPECS[argument.name].choices:
+            assert argument.choices == ['', *SPECS[argument.name].choices]
+            checked += 1
+    assert checked == 2
+
+
+def test_the_real_launch_accepts_the_file():
+    pytest.importorskip('launch_ros', reason='no launch here: no package registry has it')
+    namespace = {}
+    exec(compile(LAUNCH_FILE.read_text(), str(LAUNCH_FILE), 'exec'), namespace)
+    arguments = namespace['generate_launch_description']().get_launch_arguments()
+    assert {'image', 'detections', 'params_file'} <= {argument.name for argument in arguments}
