@@ -28,7 +28,10 @@ from deepsort_ros.settings import TYPES
 
 PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
 # Where the errors are defined that say what is wrong with the input.
-INPUT_ERRORS = (('deepsort_ros.settings', 'SettingError'), ('deepsort_ros.mot.table', 'MotFileError'))
+INPUT_ERRORS = (
+    ('deepsort_ros.settings', 'SettingError'),
+    ('deepsort_ros.mot.table', 'MotFileError'),
+)
 Progress = Callable[[int, int], None]
 
 

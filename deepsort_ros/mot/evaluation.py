@@ -170,9 +170,8 @@ def find_pairs(paths: Sequence[Path], rules: str | None = None) -> list[Pair]:
     truths, results = list(paths[:half]), list(paths[half:])
     if half == 1 and results[0].is_dir():
         folder = truths[0]
-        truths = [] if not folder.is_dir() else sorted(
-            entry for entry in folder.iterdir()
-            if (entry / 'gt' / 'gt.txt').is_file() and (results[0] / f'{entry.name}.txt').is_file())
+        truths = sorted(file.parents[1] for file in folder.glob('*/gt/gt.txt')
+                        if (results[0] / f'{file.parents[1].name}.txt').is_file())
         if not truths:
             raise MotFileError(f'{folder}: no sequence with truth whose results NAME.txt are in '
                                f'{results[0]}')

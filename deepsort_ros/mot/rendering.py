@@ -21,7 +21,8 @@ from deepsort_ros.tracking import TrackState
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
-GOLDEN_RATIO = 0.618033988749895
+# Steps of the plastic number's low-discrepancy sequence: points that keep apart in two dimensions.
+HUE_STEP, TONE_STEP = 0.7548776662466927, 0.5698402909980532
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TRUTH_COLOR: Color = (255, 255, 255)
 # A shift of 3 bits draws at an eighth of a pixel: boxes glide instead of jumping.
@@ -31,9 +32,11 @@ COORDINATE_LIMIT = 1 << 15
 
 def track_color(track_id: int) -> Color:
     """Return the (blue, green, red) of an id: stable, and far from that of the ids around it."""
-    hue = (track_id * GOLDEN_RATIO) % 1.0
-    value, saturation = ((1.0, 0.85), (0.85, 1.0), (1.0, 0.6))[track_id % 3]
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    hue = (track_id * HUE_STEP) % 1.0
+    tone = (track_id * TONE_STEP) % 1.0
+    # From strong and dark by strong and bright to pale and bright.
+    red, green, blue = colorsys.hsv_to_rgb(
+        hue, min(1.0, 1.4 - 0.9 * tone), min(1.0, 0.6 + 0.8 * tone))
     return round(255 * blue), round(255 * green), round(255 * red)
 
 

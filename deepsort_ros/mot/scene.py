@@ -144,7 +144,7 @@ class _Scene:
         image = self._background.copy()
         people = [(number, walk, *walk.at(time)) for number, walk in enumerate(self._walks)]
         people.sort(key=lambda person: -person[2][1])
-        for _, walk, place, _ in people:
+        for _, _, place, _ in people:
             self._shadow(image, place, 0.26)
         self._shadow(image, np.array([PILLAR_X, PILLAR_Z]), 0.6)
         masks: list[tuple[int, Image, int]] = []
