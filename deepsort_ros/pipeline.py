@@ -145,6 +145,11 @@ class Pipeline:
         self._settings = settings
         self._tracker.configure(tracker_config(settings))
 
+    def use_encoder(self, encoder: AppearanceEncoder | None) -> None:
+        """Use another encoder, or none, from the next frame on; tracks live on."""
+        self._encoder = encoder
+        self.encoder_error = None
+
     def reset(self) -> None:
         """Drop all tracks, raise the session, try a failed encoder again; ids go on."""
         self._tracker.reset()

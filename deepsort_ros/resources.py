@@ -8,20 +8,22 @@ from pathlib import Path
 PACKAGE = 'deepsort_ros'
 
 
-def share_path(relative: str) -> Path:
+def share_path(relative: str, package: str = PACKAGE) -> Path:
     """
-    Return the path of a file of this package's share folder.
+    Return the path of a file of a package's share folder.
 
     A checkout comes first, so that edits are live; then every prefix of AMENT_PREFIX_PATH (an
     apt or colcon install), then the prefix of the running Python (a wheel install).
 
-    :param relative: path below ``share/deepsort_ros``, for example ``config/tracker.yaml``.
+    :param relative: path below ``share/PACKAGE``, for example ``config/tracker.yaml``.
+    :param package: this one, or another ROS package.
     :raises FileNotFoundError: no such file in any of those places; the message lists them.
     """
     checkout = Path(__file__).resolve().parents[1]
-    roots = [checkout] if (checkout / 'package.xml').is_file() else []
+    own = package == PACKAGE and (checkout / 'package.xml').is_file()
+    roots = [checkout] if own else []
     prefixes = [p for p in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if p]
-    roots += [Path(prefix) / 'share' / PACKAGE for prefix in (*prefixes, sys.prefix)]
+    roots += [Path(prefix) / 'share' / package for prefix in (*prefixes, sys.prefix)]
     for root in roots:
         if (root / relative).exists():
             return root / relative

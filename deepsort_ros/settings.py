@@ -161,6 +161,8 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
 def _scalar(name: str, value: Any, kind: type, spec: Spec) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if value is False and 'off' in spec.choices:
+        value = 'off'  # YAML reads a bare off as false
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise SettingError(f'{name}: {value!r} is not of type {kind.__name__}')
     if kind is float and not math.isfinite(value):

@@ -17,8 +17,6 @@ from rcl_interfaces.msg import FloatingPointRange
 from rcl_interfaces.msg import IntegerRange
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.exceptions import InvalidParameterTypeException
-from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -66,17 +64,20 @@ def declare(node: Node) -> Settings:
 
     :raises SettingError: an override that is not acceptable; the message names both.
     """
-    changes = {}
+    overrides = {}
     for name in SPECS:
-        try:
-            changes[name] = node.declare_parameter(
-                name, ros_value(default(name)), descriptor(name)).value
-        except InvalidParameterTypeException as error:
-            raise SettingError(
-                f'{name}: not of type {ROS_TYPES[TYPES[name]]}: {error}') from error
-        except InvalidParameterValueException as error:
-            raise SettingError(f'{name}: {error}') from error
-    return Settings().replace(changes)
+        # First untyped, so that what YAML made of the override (off is false, 1 is no double)
+        # is judged by the settings and not refused by ROS.
+        value = ros_value(default(name))
+        overrides[name] = node.declare_parameter(
+            name, value, ParameterDescriptor(dynamic_typing=True)).value
+        node.undeclare_parameter(name)
+    settings = Settings().replace(
+        {name: value for name, value in overrides.items() if value is not None})
+    for name in SPECS:
+        node.declare_parameter(name, ros_value(getattr(settings, name)), descriptor(name),
+                               ignore_override=True)
+    return settings
 
 
 def on_change(node: Node, current: Callable[[], Settings],
@@ -101,6 +102,17 @@ def on_change(node: Node, current: Callable[[], Settings],
         if changed:
             apply(current().replace(changed))
 
+    def normalise(parameters: list[Parameter]) -> list[Parameter]:
+        normal = []
+        for parameter in parameters:
+            try:
+                value = getattr(Settings().replace(changes([parameter])), parameter.name)
+                normal.append(Parameter(parameter.name, value=ros_value(value)))
+            except (SettingError, AttributeError):
+                normal.append(parameter)  # refused later, or not ours
+        return normal
+
+    node.add_pre_set_parameters_callback(normalise)
     node.add_on_set_parameters_callback(check)
     node.add_post_set_parameters_callback(use)
 

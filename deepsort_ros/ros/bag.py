@@ -1,0 +1,256 @@
+"""Bags: read images and detections, write tracks, and turn one into the other offline."""
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rclpy.serialization import deserialize_message
+from rclpy.serialization import serialize_message
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+from rosbags.rosbag2 import ReaderError
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer
+from rosbags.rosbag2 import WriterError
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys import get_typestore
+from rosbags.typesys import Stores
+from rosbags.typesys.store import Typestore
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+from deepsort_ros.pipeline import AppearanceEncoder
+from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.resources import share_path
+from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.settings import Settings
+
+IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
+DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
+CLASSES = {IMAGE_TYPES['raw']: Image, IMAGE_TYPES['compressed']: CompressedImage,
+           DETECTIONS_TYPE: Detection2DArray}
+
+
+class BagError(ValueError):
+    """A bag cannot be read or written, or a topic cannot be told; the message says which."""
+
+
+@dataclass
+class BagSummary:
+    """
+    What came of a bag.
+
+    :param images: image messages read; :param detections: detection messages read.
+    :param frames: TrackArrays written; :param ids: different published tracks.
+    :param sessions: 1 + resets; :param crops: features computed.
+    :param dropped: messages that led to no TrackArray, by reason.
+    :param image_errors: frames tracked without their image, which could not be read.
+    :param ignored: detections left out, by reason.
+    :param encoder_error: why features are missing from some frame on.
+    :param interrupted: Ctrl-C ended it; what is written so far is a whole bag.
+    """
+
+    images: int = 0
+    detections: int = 0
+    frames: int = 0
+    ids: int = 0
+    sessions: int = 1
+    crops: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    image_errors: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+    encoder_error: str | None = None
+    interrupted: bool = False
+    seconds: float = 0.0
+
+
+def typestore() -> Typestore:
+    """Return the rosbags types of ROS 2 with vision_msgs and this package's messages."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for package in ('vision_msgs', 'deepsort_ros'):
+        types: dict[str, Any] = {}
+        for path in sorted(share_path('msg', package).glob('*.msg')):
+            types.update(get_types_from_msg(
+                path.read_text(encoding='utf-8'), f'{package}/msg/{path.stem}'))
+        store.register(types)
+    return store
+
+
+class BagReader:
+    """
+    The images and detections of a bag (mcap or sqlite3, a folder or a single file).
+
+    :param image_topic: needed when more than one topic could be it, raw or compressed.
+    :param detections_topic: needed when more than one topic could be it.
+    :param transport: ``raw`` or ``compressed``, preferred where a bag has both.
+    :raises BagError: no bag, or no such topic, or several.
+    """
+
+    def __init__(self, path: Path, image_topic: str | None = None,
+                 detections_topic: str | None = None, transport: str = 'raw') -> None:
+        """Open the bag and find the topics."""
+        try:
+            self._reader = Reader(path)
+            self._reader.open()
+        except (ReaderError, OSError) as error:
+            raise BagError(f'{path}: {error}') from error
+        try:
+            self.image = self._image_topic(image_topic, transport)
+            self.detections = self._find('detections', detections_topic, (DETECTIONS_TYPE,))
+        except BagError as error:
+            self._reader.close()
+            raise BagError(f'{path}: {error}') from None
+
+    def __enter__(self) -> BagReader:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Close the bag."""
+        self._reader.close()
+
+    def __len__(self) -> int:
+        """Return how many messages the two topics have."""
+        return self.image.msgcount + self.detections.msgcount
+
+    def messages(self) -> Iterator[tuple[int, Image | CompressedImage | Detection2DArray]]:
+        """
+        Yield (receive time in nanoseconds, message) in the bag's order.
+
+        :raises BagError: a message cannot be read.
+        """
+        for connection, received, data in self._reader.messages(
+                connections=[self.image, self.detections]):
+            try:
+                message = deserialize_message(bytes(data), CLASSES[connection.msgtype])
+            except Exception as error:  # noqa: B902 rclpy raises a type of its C++ part
+                raise BagError(f'{connection.topic}: message received at {received} cannot be '
+                               f'read: {error}') from error
+            yield received, message
+
+    def _image_topic(self, wanted: str | None, transport: str) -> Connection:
+        kinds = tuple(IMAGE_TYPES.values())
+        preferred = IMAGE_TYPES[transport]
+        if wanted is None and any(c.msgtype == preferred for c in self._reader.connections):
+            kinds = (preferred,)
+        return self._find('image', wanted, kinds)
+
+    def _find(self, name: str, wanted: str | None, kinds: tuple[str, ...]) -> Connection:
+        found = [c for c in self._reader.connections if c.msgtype in kinds and (
+            wanted is None or c.topic.lstrip('/') == wanted.lstrip('/'))]
+        if len({c.topic for c in found}) == 1:
+            return found[0]
+        have = ', '.join(sorted(
+            f'{c.topic} ({c.msgtype})' for c in (found or self._reader.connections))) or 'none'
+        if found:
+            raise BagError(f'several topics could be the {name} topic, name one: {have}')
+        missing = f'no topic {wanted}' if wanted else 'no topic'
+        raise BagError(f'{missing} of type {" or ".join(kinds)}; the bag has: {have}')
+
+
+class TrackWriter:
+    """
+    A bag of TrackArrays, readable by ros2 bag: it holds the message definitions.
+
+    :param path: a folder that does not exist yet; one ending in ``.db3`` or ``.sqlite3`` is
+        written as sqlite3, all others as mcap.
+    :raises BagError: the folder exists or cannot be made.
+    """
+
+    def __init__(self, path: Path, topic: str = '/tracks') -> None:
+        """Create the bag."""
+        sqlite = path.suffix in ('.db3', '.sqlite3')
+        try:
+            self._writer = Writer(path, version=9, storage_plugin=(
+                StoragePlugin.SQLITE3 if sqlite else StoragePlugin.MCAP))
+            self._writer.open()
+        except (WriterError, OSError) as error:
+            raise BagError(f'{path}: {error}') from error
+        self._connection = self._writer.add_connection(
+            '/' + topic.lstrip('/'), 'deepsort_ros/msg/TrackArray', typestore=typestore())
+
+    def __enter__(self) -> TrackWriter:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Complete the bag, also when something went wrong: what is written is readable."""
+        self._writer.close()
+
+    def write(self, message: Any, received: int) -> None:
+        """Append a TrackArray under a receive time in nanoseconds."""
+        self._writer.write(self._connection, received, serialize_message(message))
+
+
+def convert(source: Path, target: Path, settings: Settings,
+            encoder: AppearanceEncoder | None = None, image_topic: str | None = None,
+            detections_topic: str | None = None, tracks_topic: str = '/tracks',
+            progress: Callable[[int, int], None] | None = None) -> BagSummary:
+    """
+    Track a bag offline, through the node's own pairing, conversions and pipeline.
+
+    Every pair is tracked, none is dropped for speed, so the same bag gives the same messages.
+    A TrackArray is received when its image was.
+
+    :param encoder: None tracks by motion and overlap alone.
+    :param progress: called with messages read and messages in all.
+    :raises BagError: a bag cannot be read or written, or a topic cannot be told.
+    """
+    start = time.perf_counter()
+    summary, ids, ignored, late = BagSummary(), set(), Counter[str](), 0
+    pairer: Pairer[tuple[int, Any], Any] = Pairer(
+        settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
+        round(settings.time_jump_reset * NANOSECONDS))
+    pipeline = Pipeline(settings, encoder)
+    with BagReader(source, image_topic, detections_topic, settings.image_transport) as bag, \
+            TrackWriter(target, tracks_topic) as writer:
+        try:
+            for count, (received, message) in enumerate(bag.messages(), 1):
+                if progress is not None:
+                    progress(count, len(bag))
+                stamp = nanoseconds(message.header.stamp)
+                if isinstance(message, Detection2DArray):
+                    summary.detections += 1
+                    pair = pairer.add_detections(stamp, message)
+                else:
+                    summary.images += 1
+                    pair = pairer.add_image(stamp, (received, message))
+                if pair is None:
+                    continue
+                (image_received, image), detections = pair
+                tracked = track_pair(pipeline, image, detections)
+                summary.image_errors += tracked.image_error is not None
+                if tracked.message is None:
+                    late += 1
+                    continue
+                writer.write(tracked.message, image_received)
+                summary.frames += 1
+                summary.crops += tracked.result.crops
+                ids.update(track.id for track in tracked.message.tracks)
+                ignored.update(tracked.result.ignored)
+        except KeyboardInterrupt:
+            summary.interrupted = True
+    counts = pairer.counts
+    dropped = {
+        'image_without_detections': counts.image_without_detections,
+        'detections_without_image': counts.detections_without_image,
+        'duplicates': counts.duplicates, 'cleared': counts.cleared,
+        'waiting': pairer.waiting(), 'old_stamp': late}
+    summary.dropped = {reason: n for reason, n in dropped.items() if n}
+    summary.ids, summary.sessions = len(ids), pipeline.session + 1
+    summary.ignored, summary.encoder_error = dict(ignored), pipeline.encoder_error
+    summary.seconds = time.perf_counter() - start
+    return summary

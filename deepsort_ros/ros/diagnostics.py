@@ -1,0 +1,222 @@
+"""
+What the node did and what it lacks, as numbers and in words.
+
+Durations are measured on the steady clock, so that neither sim time nor a stopped /clock can
+make them lie; only latency compares a stamp with the node's clock.
+"""
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import KeyValue
+
+from deepsort_ros.ros.pairing import PairingCounts
+
+SILENCE = 5.0
+SAMPLES = 300
+
+DROPPED = {
+    'overload': 'the tracker is behind: the oldest waiting frame made room',
+    'old_stamp': 'stamp not later than that of the frame before',
+    'other_time': 'stamped later than a clock that went back',
+    'reset': 'waited while the tracker was reset',
+    'disabled': 'arrived while tracking was disabled',
+    'failed': 'processing it raised an error',
+}
+
+
+@dataclass
+class Input:
+    """What arrived on one topic."""
+
+    count: int = 0
+    rate: float = 0.0
+    last: float | None = None
+    qos_problem: str = ''
+    _counted: int = 0
+
+    def arrived(self) -> None:
+        """Count one message."""
+        self.count += 1
+        self.last = time.monotonic()
+
+    def measure(self, seconds: float) -> None:
+        """Take the rate [Hz] since the last call, ``seconds`` ago."""
+        self.rate = (self.count - self._counted) / seconds if seconds > 0 else 0.0
+        self._counted = self.count
+
+
+@dataclass(frozen=True)
+class Situation:
+    """
+    What the node knows at the time of a report and the monitor does not.
+
+    :param topics: ``image`` and ``detections`` -> resolved topic name.
+    :param publishers: the same keys -> publishers of that topic.
+    :param appearance: device, model and so on; :param appearance_error: why features are
+        missing.
+    """
+
+    name: str
+    active: bool
+    enabled: bool
+    topics: Mapping[str, str]
+    publishers: Mapping[str, int]
+    pairing: PairingCounts
+    waiting_pairs: int
+    queue: int
+    session: int
+    appearance_mode: str
+    appearance: Mapping[str, str]
+    appearance_error: str | None
+
+
+@dataclass
+class Monitor:
+    """Counts what happens; safe to call from the executor and from the worker."""
+
+    inputs: dict[str, Input] = field(
+        default_factory=lambda: {'image': Input(), 'detections': Input()})
+    dropped: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    image_errors: int = 0
+    last_image_error: str = ''
+    frames: int = 0
+    tracks: int = 0
+    crops: int = 0
+
+    def __post_init__(self) -> None:
+        """Start the clocks."""
+        self._lock = threading.Lock()
+        self._samples: dict[str, deque[float]] = {}
+        self._started = self._reported = time.monotonic()
+        self._paired_at = self._started
+        self._before: Counter[str] = Counter()
+        self._errors_before = 0
+        self._pairs_before = 0
+
+    def activated(self) -> None:
+        """Count silence from now on."""
+        self._started = self._paired_at = time.monotonic()
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count frames that were not tracked; the reasons are the keys of ``DROPPED``."""
+        with self._lock:
+            self.dropped[reason] += count
+
+    def sample(self, stages: Mapping[str, float]) -> None:
+        """Take durations [s] by stage."""
+        with self._lock:
+            for stage, seconds in stages.items():
+                self._samples.setdefault(stage, deque(maxlen=SAMPLES)).append(seconds)
+
+    def image_error(self, reason: str) -> None:
+        """Count an image that could not be read."""
+        with self._lock:
+            self.image_errors += 1
+            self.last_image_error = reason
+
+    def tracked(self, tracks: int, crops: int, ignored: Mapping[str, int]) -> None:
+        """Count a tracked frame with its tracks, features and ignored detections."""
+        with self._lock:
+            self.frames += 1
+            self.tracks = tracks
+            self.crops += crops
+            self.ignored.update(ignored)
+
+    def report(self, now: Situation) -> list[DiagnosticStatus]:
+        """Return the state of inputs, tracking and appearance since the last report."""
+        with self._lock:
+            clock = time.monotonic()
+            seconds, self._reported = clock - self._reported, clock
+            for entry in self.inputs.values():
+                entry.measure(seconds)
+            if now.pairing.paired != self._pairs_before:
+                self._pairs_before, self._paired_at = now.pairing.paired, clock
+            statuses = [self._inputs(now, clock), self._tracking(now), _appearance(now)]
+        if not now.active:
+            for status in statuses:
+                status.level, status.message = DiagnosticStatus.STALE, 'not active'
+        return statuses
+
+    def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
+        warnings, errors = [], []
+        silent = False
+        for name, entry in self.inputs.items():
+            topic, publishers = now.topics[name], now.publishers[name]
+            silence = clock - max(entry.last or 0.0, self._started)
+            if entry.qos_problem:
+                errors.append(f'{topic}: {entry.qos_problem}')
+            if silence < SILENCE:
+                continue
+            silent = True
+            why = ('nobody publishes it' if not publishers else
+                   f'{publishers} publisher(s), but nothing arrives')
+            warnings.append(f'no {name} for {silence:.0f} s on {topic}: {why}')
+        unpaired = clock - self._paired_at
+        if now.enabled and not silent and unpaired >= SILENCE:
+            warnings.append(f'images and detections arrive, but none have had the same stamp '
+                            f'for {unpaired:.0f} s: the detector must copy the stamp of its '
+                            f'image, and sync_depth must exceed its lag')
+        if self.image_errors != self._errors_before:
+            self._errors_before = self.image_errors
+            warnings.append(f'images cannot be read ({self.last_image_error})')
+        rates = ', '.join(f'{name} {entry.rate:.1f} Hz' for name, entry in self.inputs.items())
+        values: dict[str, Any] = {}
+        for name, entry in self.inputs.items():
+            values.update({f'{name}_topic': now.topics[name], f'{name}_count': entry.count,
+                           f'{name}_rate_hz': f'{entry.rate:.2f}'})
+        values.update({f'pairing_{k}': v for k, v in asdict(now.pairing).items()})
+        values.update(pairing_waiting=now.waiting_pairs, image_errors=self.image_errors)
+        return _status(now, 'inputs', errors, warnings, rates, values)
+
+    def _tracking(self, now: Situation) -> DiagnosticStatus:
+        fresh = self.dropped - self._before
+        self._before = self.dropped.copy()
+        warnings = [f'{count} frame(s) dropped: {DROPPED[reason]}'
+                    for reason, count in fresh.items() if reason != 'disabled']
+        if not now.enabled:
+            warnings.append('disabled by the enable service')
+        values: dict[str, Any] = {
+            'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
+            'queue': now.queue}
+        values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
+        values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
+        for stage, samples in self._samples.items():
+            for percent, value in zip((50, 95, 99), np.percentile(samples, (50, 95, 99))):
+                values[f'{stage}_p{percent}_ms'] = f'{value * 1000:.2f}'
+        return _status(now, 'tracking', [], warnings,
+                       f'{self.tracks} tracks, {self.frames} frames', values)
+
+
+def _appearance(now: Situation) -> DiagnosticStatus:
+    errors = [f'tracking by motion and overlap alone: {now.appearance_error}; '
+              f'the reset service tries again'] if now.appearance_error else []
+    warnings = []
+    if now.appearance.get('fallback'):
+        warnings.append(now.appearance['fallback'])
+    fine = 'off' if now.appearance_mode == 'off' else (
+        f'{now.appearance_mode} on {now.appearance.get("device", "no device yet")}')
+    return _status(now, 'appearance', errors, warnings, fine,
+                   {'mode': now.appearance_mode, **now.appearance})
+
+
+def _status(now: Situation, part: str, errors: list[str], warnings: list[str], fine: str,
+            values: Mapping[str, Any]) -> DiagnosticStatus:
+    level = DiagnosticStatus.OK
+    if errors or warnings:
+        level = DiagnosticStatus.ERROR if errors else DiagnosticStatus.WARN
+    return DiagnosticStatus(
+        level=level, name=f'{now.name}: {part}', hardware_id=now.appearance.get('device', ''),
+        message='; '.join(errors + warnings) or fine,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])

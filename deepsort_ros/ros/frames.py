@@ -1,0 +1,67 @@
+"""From a pair of messages to a TrackArray; what the node and the bag tool have in common."""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.pipeline import Frame
+from deepsort_ros.pipeline import FrameResult
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.pipeline import published
+from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.conversions import read_detections
+from deepsort_ros.ros.conversions import write_tracks
+from deepsort_ros.ros.images import ImageError
+from deepsort_ros.ros.images import read_image
+
+ImageMessage: TypeAlias = Image | CompressedImage
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """
+    What came of one pair of messages.
+
+    :param message: the tracks, or None when the frame was dropped for its stamp.
+    :param frame: what was tracked; its image is None when the message could not be read.
+    :param result: of the pipeline.
+    :param image_error: why the image could not be read, naming field and value.
+    :param stage_seconds: time spent, by stage: ``read``, ``filter``, ``encode``, ``track``,
+        ``write``.
+    """
+
+    message: TrackArray | None
+    frame: Frame
+    result: FrameResult
+    image_error: str | None
+    stage_seconds: dict[str, float]
+
+
+def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray) -> Tracked:
+    """Track one image with its detections; an unreadable image is tracked by motion alone."""
+    start = time.perf_counter()
+    pixels, encoding, error = None, 'bgr8', None
+    try:
+        pixels, encoding = read_image(image)
+        size = pixels.shape[1], pixels.shape[0]
+    except ImageError as problem:
+        error = str(problem)
+        size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
+    frame = Frame(nanoseconds(image.header.stamp), read_detections(detections), pixels, encoding)
+    stages = {'read': time.perf_counter() - start}
+    result = pipeline.process(frame)
+    stages.update(result.stage_seconds)
+    message = None
+    if result.tracks is not None:
+        start = time.perf_counter()
+        settings = pipeline.settings
+        message = write_tracks(published(result.tracks, settings), image.header, size,
+                               result.session, settings.frame_rate, settings.publish_features)
+        stages['write'] = time.perf_counter() - start
+    return Tracked(message, frame, result, error, stages)

@@ -1,0 +1,128 @@
+"""
+Run the node as a process that ends cleanly, whenever it is told to.
+
+Only the standard library is imported before signals are taken care of: the rest takes seconds.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# ros2 launch sends SIGTERM five seconds after SIGINT.
+GRACE = 3.0
+
+
+class Stop:
+    """
+    SIGINT and SIGTERM, taken by a thread of their own.
+
+    Blocked everywhere else, so that no signal interrupts an import, a graph compile or the
+    leaving itself, and a second one changes nothing.
+    """
+
+    def __init__(self) -> None:
+        """Take over both signals; call it before any other thread starts."""
+        self.requested = threading.Event()
+        self._on_request: Callable[[], object] | None = None
+        self._lock = threading.Lock()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=self._wait, name='signals', daemon=True).start()
+
+    def call(self, action: Callable[[], object]) -> None:
+        """Call something when a signal comes, or now when one came already."""
+        with self._lock:
+            self._on_request = action
+            if not self.requested.is_set():
+                return
+        action()
+
+    def _wait(self) -> None:
+        signal.sigwait(SIGNALS)
+        with self._lock:
+            self.requested.set()
+            action = self._on_request
+        if action is not None:
+            action()
+        time.sleep(GRACE)
+        leave(0)  # the main thread still compiles or imports; nothing is left to lose
+
+
+def leave(code: int) -> None:
+    """End the process at once, past threads that are inside a device driver."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def run(stop: Stop, arguments: list[str] | None) -> int:
+    """Run the node until a signal or a shutdown; return the exit code."""
+    start = time.monotonic()
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    from deepsort_ros.ros.tracker_node import TrackerNode
+    from deepsort_ros.settings import SettingError
+
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # noqa: B902 of types rclpy does not export
+        print(f'tracker_node: {error}', file=sys.stderr)
+        return 2
+    stop.call(rclpy.try_shutdown)
+    try:
+        node = TrackerNode()
+    except SettingError as error:
+        rclpy.logging.get_logger('tracker').fatal(str(error))
+        rclpy.try_shutdown()
+        return 1
+    code = 0
+    try:
+        if not node.settings.autostart:
+            node.get_logger().info('waiting to be configured')
+        elif node.autostart():
+            node.get_logger().info(
+                f'active: {node.describe()}, {time.monotonic() - start:.1f} s after start')
+        else:
+            code = 1
+        if code == 0:
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            executor.spin()
+    except ExternalShutdownException:
+        pass
+    finally:
+        stopped = node.close()
+        rclpy.try_shutdown()
+    if not stopped:
+        leave(code if not stop.requested.is_set() else 0)
+    return code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Run the tracker node; the console script ``tracker_node``.
+
+    :param arguments: of ROS, the command line's by default.
+    :returns: 0 after a signal, at whatever moment; 1 when a parameter is not acceptable, 2
+        when a ROS argument is not.
+    """
+    stop = Stop()
+    try:
+        code = run(stop, arguments)
+    except BaseException:
+        # Shutting down under a node that is being built makes any call of rclpy fail.
+        if not stop.requested.is_set():
+            raise
+        code = 0
+    return 0 if stop.requested.is_set() else code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

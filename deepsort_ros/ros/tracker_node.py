@@ -1,0 +1,387 @@
+"""The lifecycle node ``tracker``: subscriptions, publishers, services and their wiring."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.clock import JumpThreshold
+from rclpy.clock import TimeJump
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import QoSProfile
+from rclpy.qos import QoSReliabilityPolicy
+from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2DArray
+
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.ros import parameters
+from deepsort_ros.ros.appearance import Appearance
+from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.conversions import write_mirror
+from deepsort_ros.ros.diagnostics import Monitor
+from deepsort_ros.ros.diagnostics import Situation
+from deepsort_ros.ros.frames import ImageMessage
+from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.frames import Tracked
+from deepsort_ros.ros.overlay import Overlay
+from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.ros.worker import Job
+from deepsort_ros.ros.worker import Worker
+from deepsort_ros.settings import Settings
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+# A subscription that asks for best effort connects to every publisher.
+SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+RELIABLE_QOS = QoSProfile(depth=10)
+# A message about the same problem is repeated after this many seconds at the earliest.
+REPEAT = 10.0
+
+
+class TrackerNode(LifecycleNode):
+    """
+    Track the detections of an image stream.
+
+    Callbacks pair messages and return; the worker thread does everything else. The tracker
+    outlives cleanup and configure, so that ids are never reused.
+
+    :raises deepsort_ros.settings.SettingError: a parameter override is not acceptable.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        """Declare the parameters; the rest comes with the lifecycle."""
+        super().__init__('tracker', **node_options)
+        self._settings = parameters.declare(self)
+        self._pipeline = Pipeline(self._settings, encoder=None)
+        self._appearance = Appearance(self._pipeline)
+        self._monitor = Monitor()
+        self._overlay = Overlay()
+        self._enabled = True
+        self._active = False
+        self._last_tracked: int | None = None
+        self._clock_went_back = False
+        self._warned: dict[str, float] = {}
+        self._subscriptions_of: dict[str, Subscription] = {}
+        self._pairer = self._new_pairer()
+        self._worker = Worker(
+            self._settings.queue_depth, self._track, self._overloaded, self._failed)
+        parameters.on_change(self, lambda: self._settings, self._apply)
+        self._clock_jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
+                          on_clock_change=False), post_callback=self._clock_jumped)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    def autostart(self) -> bool:
+        """Configure and activate; False when a transition failed or ROS was shut down."""
+        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
+
+    def close(self, timeout: float = 1.0) -> bool:
+        """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
+        stopped = self._worker.stop(timeout)
+        self._clock_jumps.unregister()
+        self.destroy_node()
+        return stopped
+
+    def describe(self) -> str:
+        """Return device and model in words."""
+        if self._settings.appearance == 'off':
+            return 'appearance off'
+        if self._appearance.error:
+            return 'by motion and overlap alone'
+        facts = self._appearance.describe()
+        return ', '.join(f'{name} {facts[name]}' for name in ('device', 'model') if name in facts)
+
+    # Lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Create publishers and services, load and compile the network."""
+        create = self.create_lifecycle_publisher
+        common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
+        self._tracks = create(TrackArray, 'tracks', RELIABLE_QOS, **common,
+                              event_callbacks=self._publisher_events('tracks'))
+        self._mirror = create(Detection2DArray, 'tracks/detections', RELIABLE_QOS, **common,
+                              event_callbacks=self._publisher_events('tracks/detections'))
+        self._drawn = create(Image, '~/overlay', RELIABLE_QOS, **common,
+                             event_callbacks=self._publisher_events('~/overlay'))
+        # Not a lifecycle publisher: diagnostics say that the node is not active.
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, '/diagnostics', RELIABLE_QOS, **common)
+        self._services_of_life = [
+            self.create_service(Trigger, '~/reset', self._reset),
+            self.create_service(SetBool, '~/enable', self._enable)]
+        # On the steady clock: with a /clock that stands still diagnostics matter most.
+        self._timer = self.create_timer(
+            1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
+        loaded = self._worker.request(self._load)
+        while not loaded.wait(0.05):
+            if not self.context.ok():
+                return FAILURE
+        return SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        compressed = self._settings.image_transport == 'compressed'
+        # As image_transport does it: remapping `image` moves the compressed topic too.
+        image = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
+        for name, kind, topic, callback in (
+                ('image', CompressedImage if compressed else Image, image, self._on_image),
+                ('detections', Detection2DArray, 'detections', self._on_detections)):
+            self._subscriptions_of[name] = self.create_subscription(
+                kind, topic, callback, SENSOR_QOS,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                event_callbacks=SubscriptionEventCallbacks(
+                    incompatible_qos=partial(self._incompatible, name)))
+        self._monitor.activated()
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and forget what waits; tracks live on."""
+        self._active = False
+        for subscription in self._subscriptions_of.values():
+            self.destroy_subscription(subscription)
+        self._subscriptions_of.clear()
+        self._forget_waiting()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Destroy publishers and services, drop the tracks, let go of the network."""
+        self._worker.request(self._appearance.unload)
+        self._restart().wait()
+        for publisher in (self._tracks, self._mirror, self._drawn):
+            self.destroy_lifecycle_publisher(publisher)
+        self.destroy_publisher(self._diagnostics)
+        for service in self._services_of_life:
+            self.destroy_service(service)
+        self.destroy_timer(self._timer)
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop taking messages; the process stays until it gets a signal."""
+        return self.on_deactivate(state) if self._active else SUCCESS
+
+    # Messages in, on the executor's thread
+
+    def _on_image(self, message: ImageMessage) -> None:
+        self._take('image', self._pairer.add_image, message)
+
+    def _on_detections(self, message: Detection2DArray) -> None:
+        self._take('detections', self._pairer.add_detections, message)
+
+    def _take(self, name: str, add: Callable[[int, Any], tuple[Any, Any] | None],
+              message: Any) -> None:
+        self._monitor.inputs[name].arrived()
+        if not self._enabled:
+            if name == 'image':
+                self._monitor.drop('disabled')
+            return
+        stamp = nanoseconds(message.header.stamp)
+        pair = add(stamp, message)
+        if pair is None:
+            return
+        if self._is_of_another_time(stamp):
+            self._monitor.drop('other_time')
+            return
+        self._worker.add(Job(*pair, arrived=time.monotonic()))
+
+    def _is_of_another_time(self, stamp: int) -> bool:
+        """Return whether a frame of before a jump back of /clock arrives after it."""
+        clock = self.get_clock()
+        limit = self._settings.time_jump_reset * NANOSECONDS
+        return bool(clock.ros_time_is_active and self._clock_went_back
+                    and stamp - clock.now().nanoseconds > limit)
+
+    # Frames, on the worker's thread
+
+    def _load(self) -> None:
+        logger = self.get_logger()
+        if not self._appearance.load(self._settings, logger.info):
+            logger.error(f'{self._appearance.error}; tracking by motion and overlap alone, the '
+                         f'reset service tries again')
+        fallback = self._appearance.describe().get('fallback')
+        if fallback:
+            logger.warning(fallback)
+
+    def _track(self, job: Job) -> None:
+        broken = self._appearance.error
+        tracked = track_pair(self._pipeline, job.image, job.detections)
+        if self._appearance.error and not broken:
+            self.get_logger().error(f'{self._appearance.error}; tracking by motion and overlap '
+                                    f'alone, the reset service tries again')
+        if tracked.result.reset:
+            self.get_logger().warning(
+                f'stamps jumped back by more than {self._settings.time_jump_reset:g} s: session '
+                f'{tracked.result.session} begins')
+        if tracked.image_error:
+            self._monitor.image_error(tracked.image_error)
+            self._warn('image', f'image not readable, tracked by motion and overlap alone: '
+                                f'{tracked.image_error}')
+        if tracked.message is None:
+            self._monitor.drop('old_stamp')
+            self._warn('old_stamp', 'frame dropped: its stamp is not later than that of the '
+                                    'frame before')
+            return
+        self._last_tracked = tracked.frame.stamp
+        self._publish(job, tracked, tracked.message)
+
+    def _publish(self, job: Job, tracked: Tracked, message: TrackArray) -> None:
+        self._tracks.publish(message)
+        now = time.monotonic()
+        latency = (self.get_clock().now().nanoseconds - tracked.frame.stamp) / NANOSECONDS
+        self._monitor.sample({
+            **tracked.stage_seconds, 'pair_to_tracks': now - job.arrived, 'latency': latency})
+        result = tracked.result
+        self._monitor.tracked(len(message.tracks), result.crops, result.ignored)
+        self._say_ignored(len(job.detections.detections), result.ignored)
+        if self._mirror.get_subscription_count():
+            self._mirror.publish(write_mirror(message))
+        if self._drawn.get_subscription_count() and tracked.frame.image is not None:
+            self._drawn.publish(self._overlay.draw(
+                tracked.frame.image, tracked.frame.encoding, message))
+
+    def _say_ignored(self, detections: int, ignored: dict[str, int]) -> None:
+        if 'invalid' in ignored:
+            self._warn('invalid', f'{ignored["invalid"]} of {detections} detections ignored: '
+                                  f'box or score is NaN or infinite, or the box has no area')
+        if 'max_detections' in ignored:
+            self._warn('max_detections', f'{detections} detections in one image: only the best '
+                       f'{self._settings.max_detections} are used (max_detections)')
+
+    def _overloaded(self) -> None:
+        self._monitor.drop('overload')
+        self._warn('overload', 'the tracker is behind: the oldest waiting frame is dropped')
+
+    def _failed(self, error: Exception) -> None:
+        self._monitor.drop('failed')
+        self._warn('failed', f'frame dropped, {type(error).__name__}: {error}')
+
+    def _warn(self, reason: str, text: str) -> None:
+        now = time.monotonic()
+        if now - self._warned.get(reason, -REPEAT) >= REPEAT:
+            self._warned[reason] = now
+            self.get_logger().warning(text)
+
+    # Changes from outside, on the executor's thread
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pairer.jump = round(settings.time_jump_reset * NANOSECONDS)
+        self._worker.request(lambda: self._pipeline.apply(settings))
+        if self._appearance.needed(settings):
+            self._worker.request(self._load)
+
+    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        session = self._pipeline.session + 1
+        self._restart()
+        response.success = True
+        response.message = f'all tracks dropped, session {session} begins'
+        self.get_logger().info(response.message)
+        return response
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        if not request.data:
+            self._forget_waiting()
+        response.success = True
+        response.message = 'tracking' if request.data else 'disabled, messages are ignored'
+        return response
+
+    def _restart(self) -> Any:
+        """Forget all waiting frames and all tracks; returns the event of its completion."""
+        self._forget_waiting()
+
+        def restart() -> None:
+            self._pipeline.reset()
+            self._last_tracked = None
+            self._overlay.clear()
+            if self._active and self._appearance.needed(self._settings):
+                self._load()
+
+        return self._worker.request(restart)
+
+    def _forget_waiting(self) -> None:
+        self._monitor.drop('reset', self._worker.clear())
+        self._pairer.clear()
+
+    def _clock_jumped(self, jump: TimeJump) -> None:
+        limit = round(self._settings.time_jump_reset * NANOSECONDS)
+        if -jump.delta.nanoseconds <= limit:
+            return
+        self._clock_went_back = True
+        now = self.get_clock().now().nanoseconds
+        self._pairer.forget_after(now + limit)
+
+        def restart_unless_done() -> None:
+            # The stamps may have jumped before the clock did: one jump, one reset.
+            if self._last_tracked is not None and self._last_tracked - now > limit:
+                self.get_logger().warning(
+                    f'the clock went back by {-jump.delta.nanoseconds / NANOSECONDS:.1f} s: '
+                    f'session {self._pipeline.session + 1} begins')
+                self._pipeline.reset()
+                self._last_tracked = None
+
+        self._monitor.drop('other_time', self._worker.clear())
+        self._worker.request(restart_unless_done)
+
+    def _new_pairer(self) -> Pairer[ImageMessage, Detection2DArray]:
+        settings = self._settings
+        return Pairer(settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
+                      round(settings.time_jump_reset * NANOSECONDS))
+
+    # What the node says about itself
+
+    def _incompatible(self, name: str, event: Any) -> None:
+        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+        problem = (f'a publisher offers another {policy} than we ask for, so nothing of it '
+                   f'arrives (see qos_overrides)')
+        self._monitor.inputs[name].qos_problem = problem
+        self._warn(f'qos {name}', f'{self._topics()[name]}: {problem}')
+
+    def _publisher_events(self, topic: str) -> PublisherEventCallbacks:
+        def incompatible(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            self._warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: a subscriber asks for '
+                       f'another {policy} than we offer, so it gets nothing (see qos_overrides)')
+        return PublisherEventCallbacks(incompatible_qos=incompatible)
+
+    def _topics(self) -> dict[str, str]:
+        found = {name: s.topic_name for name, s in self._subscriptions_of.items()}
+        return {name: found.get(name) or self.resolve_topic_name(name)
+                for name in ('image', 'detections')}
+
+    def _report(self) -> None:
+        topics = self._topics()
+        statuses = self._monitor.report(Situation(
+            name=self.get_fully_qualified_name().lstrip('/'), active=self._active,
+            enabled=self._enabled, topics=topics,
+            publishers={name: self.count_publishers(topic) for name, topic in topics.items()},
+            pairing=self._pairer.counts, waiting_pairs=self._pairer.waiting(),
+            queue=self._worker.waiting(), session=self._pipeline.session,
+            appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
+            appearance_error=(None if self._settings.appearance == 'off'
+                              else self._appearance.error)))
+        message = DiagnosticArray(status=statuses)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
