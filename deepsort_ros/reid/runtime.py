@@ -1,0 +1,24 @@
+"""
+The one place that imports MindSpore, so that what must be set before is set before.
+
+Import it as ``from deepsort_ros.reid.runtime import ms``.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+# On CPUs with AVX-512 the oneDNN inside MindSpore finds no fast convolution for plain NCHW and
+# falls back to a reference loop, 100 times slower; limited to AVX2 it takes its gemm convolution.
+ISA_VARIABLE = 'ONEDNN_MAX_CPU_ISA'
+
+if 'mindspore' in sys.modules and ISA_VARIABLE not in os.environ:
+    logging.getLogger(__name__).warning(
+        'MindSpore was imported before deepsort_ros.reid: %s=AVX2 comes too late, convolutions '
+        'may be very slow on CPUs with AVX-512; set it in the environment', ISA_VARIABLE)
+os.environ.setdefault(ISA_VARIABLE, 'AVX2')
+
+import mindspore as ms  # noqa: E402
+
+__all__ = ['ms']
