@@ -39,6 +39,7 @@ help: ## Show this help.
 	@echo 'Each sets up all it needs in $(VENV), without sudo.'
 
 env: $(PACKAGE_DONE) ## Build the environment: ROS 2, MindSpore, the messages, this package.
+	@echo "Ready: source $(VENV)/bin/activate"
 
 test: lint ## Run the linters, the type checker and all tests.
 	@echo 'Tests'
