@@ -52,7 +52,7 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     """
     Return track and detection of every pair whose squared Mahalanobis distance is in the gate.
 
-    :param state: (5, N, 4) predicted; :param measurement: (M, 4) xyah.
+    :param state: (6, N, 4) predicted; :param measurement: (M, 4) xyah.
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state)

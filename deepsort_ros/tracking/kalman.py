@@ -6,8 +6,12 @@ section 2.1). Every matrix of this filter is diagonal in those four components, 
 covariance is four independent 2 x 2 blocks (position, velocity) and the whole filter has a
 closed form: no matrix is ever built or inverted.
 
-The filter's state is one array (5, N, 4) float64 over N tracks and the four components:
-``mean, velocity, variance of the mean, their covariance, variance of the velocity``.
+The filter's state is one array (6, N, 4) float64 over N tracks and the four components: mean,
+velocity, variance of the mean, covariance of mean and velocity (upper and lower half of the
+matrix, which round differently), variance of the velocity. Operations come in the order of the
+matrix algorithm, so that results equal it to the bit: where assignment costs tie, the numbers of
+new tracks hang on the last bit.
+
 Units are pixels and pixels per time step; the aspect ratio a has none.
 """
 from __future__ import annotations
@@ -33,32 +37,33 @@ def _variance(height: NDArray[np.float64], share: float, aspect_std: float,
 
 
 def initiate(measurement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (5, N, 4) state of tracks first seen at (N, 4) xyah, standing still."""
+    """Return the (6, N, 4) state of tracks first seen at (N, 4) xyah, standing still."""
     height = measurement[:, 3]
-    state = np.zeros((5, len(measurement), 4))
+    state = np.zeros((6, len(measurement), 4))
     state[0] = measurement
     state[2] = _variance(height, 2 * POSITION_STD, ASPECT_STD)
-    state[4] = _variance(height, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
+    state[5] = _variance(height, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
     return state
 
 
 def predict(state: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     """
-    Return the (5, N, 4) state after ``dt`` time steps.
+    Return the (6, N, 4) state after ``dt`` time steps.
 
     The process noise grows linearly with dt, and dt = 1 is the paper's filter. Over a long coast
     the height may cross zero: noise depends on its square, every variance stays positive and a
     measurement leads back, so the state is left alone; see :func:`boxes.reported`.
     """
-    mean, velocity, variance, cross, velocity_variance = state
+    mean, velocity, variance, upper, lower, velocity_variance = state
     height = mean[:, 3]
     moved = np.empty_like(state)
     moved[0] = mean + dt * velocity
     moved[1] = velocity
-    moved[2] = (variance + dt * (2 * cross + dt * velocity_variance)
+    moved[3] = upper + dt * velocity_variance
+    moved[4] = lower + dt * velocity_variance
+    moved[2] = ((variance + dt * upper) + dt * moved[4]
                 + dt * _variance(height, POSITION_STD, ASPECT_STD))
-    moved[3] = cross + dt * velocity_variance
-    moved[4] = velocity_variance + dt * _variance(height, VELOCITY_STD, ASPECT_VELOCITY_STD)
+    moved[5] = velocity_variance + dt * _variance(height, VELOCITY_STD, ASPECT_VELOCITY_STD)
     return moved
 
 
@@ -70,17 +75,18 @@ def innovation_variance(state: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def update(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (5, N, 4) state after track i was measured at row i of (N, 4) xyah."""
-    mean, velocity, variance, cross, velocity_variance = state
+    """Return the (6, N, 4) state after track i was measured at row i of (N, 4) xyah."""
+    mean, velocity, variance, upper, lower, velocity_variance = state
     spread = innovation_variance(state)
-    # The order of operations of a Cholesky solve, which rounds as the textbook filter does.
+    # The two triangular solves of a Cholesky decomposition.
     scale = 1.0 / np.sqrt(spread)
     gain = (variance * scale) * scale
-    velocity_gain = (cross * scale) * scale
+    velocity_gain = (lower * scale) * scale
     innovation = measurement - mean
     return np.stack((
         mean + innovation * gain,
         velocity + innovation * velocity_gain,
         variance - gain * (spread * gain),
-        cross - gain * (spread * velocity_gain),
+        upper - gain * (spread * velocity_gain),
+        lower - velocity_gain * (spread * gain),
         velocity_variance - velocity_gain * (spread * velocity_gain)))

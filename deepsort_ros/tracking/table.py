@@ -22,14 +22,14 @@ class TrackTable:
     :ivar slot: (M,) int64.
     :ivar score: (M,) float64, of the last matched detection.
     :ivar elapsed: (M,) float64, time steps since the last match.
-    :ivar kalman: (5, M, 4) float64, see :mod:`~deepsort_ros.tracking.kalman`.
+    :ivar kalman: (6, M, 4) float64, see :mod:`~deepsort_ros.tracking.kalman`.
     """
 
     def __init__(self) -> None:
         """Start with no track and room for a few."""
         self._integers = np.zeros((INTEGERS, 16), dtype=np.int64)
         self._floats = np.zeros((FLOATS, 16))
-        self._kalman = np.zeros((5, 16, 4))
+        self._kalman = np.zeros((6, 16, 4))
         self._slot_used = np.zeros(16, dtype=bool)
         self._view(0)
 

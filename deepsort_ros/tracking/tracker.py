@@ -164,7 +164,8 @@ class Tracker:
         if self._gallery.feature_length not in (0, features.shape[1]):
             raise ValueError(f'features: length {features.shape[1]} is not the '
                              f'{self._gallery.feature_length} of the gallery')
-        return np.isfinite(features.sum(axis=1)), features
+        described: NDArray[np.bool_] = np.isfinite(features.sum(axis=1))
+        return described, features if described.any() else None
 
     def _longest(self) -> float:
         # A track seen in the last image may match at a full frame rate, whatever max_age is.
@@ -286,7 +287,7 @@ class Tracker:
 
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table
-        mean, velocity, variance, cross, velocity_variance = table.kalman
+        mean, velocity, variance, cross, _, velocity_variance = table.kalman
         covariance = np.zeros((len(table), 4, 4))
         covariance[:, (0, 1), (0, 1)] = variance[:, :2]
         covariance[:, (0, 1), (2, 3)] = covariance[:, (2, 3), (0, 1)] = cross[:, :2]
