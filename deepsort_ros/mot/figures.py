@@ -13,7 +13,7 @@ Color = tuple[float, float, float]
 
 SHIFT = 4
 # Width of a box over its height: a walking adult with the legs apart.
-BOX_ASPECT = 0.42
+BOX_ASPECT = 0.46
 PATTERNS = ('plain', 'stripes', 'blocks', 'jacket')
 SKIN: tuple[Color, ...] = ((148, 180, 224), (110, 150, 205), (80, 115, 170), (50, 75, 120))
 HAIR: tuple[Color, ...] = ((30, 30, 35), (35, 60, 95), (70, 120, 170), (130, 130, 135))
@@ -128,7 +128,7 @@ def draw_figure(image: Image, silhouette: Image, look: Look, foot: tuple[float, 
     half = look.build * (0.085 if side > 0.6 else 0.105)
 
     def leg(turn: float, offset: float, light: float) -> None:
-        angle = 0.42 * turn * side
+        angle = 0.36 * turn * side
         lift = max(0.0, float(np.cos(phase)) * (1 if turn is swing else -1)) * 0.05
         knee = (offset + sign * 0.24 * np.sin(angle), hip - 0.24 * np.cos(angle))
         foot_at = (offset + sign * (0.47 * np.sin(angle) - 0.7 * lift), 0.03 + lift)
@@ -139,7 +139,7 @@ def draw_figure(image: Image, silhouette: Image, look: Look, foot: tuple[float, 
                    _shade(look.shoes, light))
 
     def arm(turn: float, offset: float, light: float) -> None:
-        angle = 0.5 * turn * side
+        angle = 0.42 * turn * side
         elbow = (offset + sign * 0.17 * np.sin(angle), shoulder - 0.02 - 0.17 * np.cos(angle))
         hand = (elbow[0] + sign * 0.15 * np.sin(angle + 0.35 * side),
                 elbow[1] - 0.15 * np.cos(angle + 0.35 * side))

@@ -1,0 +1,136 @@
+"""Drawing: what must be seen on the image, and a video that browsers play."""
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from deepsort_ros.mot.rendering import draw_tracks
+from deepsort_ros.mot.rendering import draw_truth
+from deepsort_ros.mot.rendering import track_color
+from deepsort_ros.mot.rendering import Trails
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import read_table
+from deepsort_ros.mot.table import TableKind
+from deepsort_ros.mot.video import render
+from deepsort_ros.mot.video import VideoWriter
+from deepsort_ros.tracking import TrackState
+
+BOX = (100, 80, 120, 160)
+
+
+def canvas() -> np.ndarray:
+    return np.full((300, 400, 3), 90, dtype=np.uint8)
+
+
+def drawn(state: TrackState, box=BOX, label: str = '') -> np.ndarray:
+    """Return (H, W) bool: pixels that differ from the empty image."""
+    return (draw_tracks(canvas(), [1], [state], [box], [label]) != 90).any(axis=2)
+
+
+def share_of_left_edge(state: TrackState) -> float:
+    return float(drawn(state)[90:230, 100].mean())
+
+
+def test_a_confirmed_box_is_closed_in_the_colour_of_its_id() -> None:
+    image = draw_tracks(canvas(), [1], [TrackState.CONFIRMED], [BOX], [''])
+    for y, x in ((80, 160), (240, 160), (160, 100), (160, 220)):
+        np.testing.assert_allclose(image[y, x].astype(int), track_color(1), atol=25)
+    assert share_of_left_edge(TrackState.CONFIRMED) == 1.0
+    assert not drawn(TrackState.CONFIRMED)[100:220, 120:200].any()
+
+
+def test_a_lost_box_is_dashed_and_a_tentative_one_thin() -> None:
+    assert 0.3 < share_of_left_edge(TrackState.LOST) < 0.8
+    wide = np.zeros((900, 900, 3), dtype=np.uint8)
+    inked = {state: np.count_nonzero(draw_tracks(wide, [1], [state], [(100, 100, 500, 500)], ['']))
+             for state in TrackState}
+    assert inked[TrackState.TENTATIVE] < 0.7 * inked[TrackState.CONFIRMED]
+
+
+def test_the_image_itself_stays_as_it_is() -> None:
+    image = canvas()
+    draw_tracks(image, [1], [TrackState.CONFIRMED], [BOX])
+    draw_truth(image, [BOX])
+    assert (image == 90).all()
+
+
+def test_a_label_is_drawn_inside_the_image_also_where_its_box_leaves_it() -> None:
+    plain = drawn(TrackState.CONFIRMED, (-50, -30, 100, 100))
+    labelled = drawn(TrackState.CONFIRMED, (-50, -30, 100, 100), '17 person 0.9')
+    assert np.count_nonzero(labelled[:30, :60] & ~plain[:30, :60]) > 300
+
+
+@pytest.mark.parametrize('box', [
+    (np.nan, 0, 10, 10), (0, 0, np.inf, 10), (1e12, 1e12, 10, 10), (-1e9, -1e9, 3e9, 3e9),
+    (5, 5, 0, 0)])
+@pytest.mark.parametrize('state', list(TrackState))
+def test_no_box_is_too_odd_to_draw(box, state: TrackState) -> None:
+    draw_tracks(canvas(), [1], [state], [box], ['1'])
+
+
+def test_arrays_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match='2 ids, 1 states, 1 boxes'):
+        draw_tracks(canvas(), [1, 2], [2], [BOX])
+
+
+def test_colours_of_neighbouring_ids_are_far_apart_and_stable() -> None:
+    colors = np.array([track_color(number) for number in range(1, 101)], dtype=float)
+    for step in range(1, 14):
+        assert np.linalg.norm(colors[step:] - colors[:-step], axis=1).min() > 50
+    assert track_color(7) == track_color(7)
+
+
+def test_trails_follow_the_feet_and_are_forgotten() -> None:
+    trails = Trails(3)
+    for step in range(5):
+        points = trails.update([4], [(10.0 * step, 0, 20, 50)])
+    assert points[4].tolist() == [[30, 50], [40, 50], [50, 50]]
+    for _ in range(3):
+        assert trails.update([], np.empty((0, 4))) == {}
+    assert trails.update([4], [(0, 0, 2, 2)])[4].tolist() == [[1, 2]]
+    image = draw_tracks(canvas(), [4], [TrackState.CONFIRMED], [(300, 200, 20, 50)], [''],
+                        {4: np.array([[50.0, 50.0], [200.0, 50.0]])})
+    assert (image[50, 60:190] != 90).any(axis=1).all()
+
+
+def test_a_rendered_video_is_h264_420_with_its_index_first(
+        sequence_folder: Path, tmp_path: Path) -> None:
+    results = read_table(sequence_folder / 'gt' / 'gt.txt', TableKind.RESULTS)
+    output = tmp_path / 'out.mp4'
+    done = []
+    summary = render(open_sequence(sequence_folder), results, output, truth=results,
+                     progress=lambda count, total: done.append((count, total)))
+    assert (summary.frames, summary.frame_rate) == (12, 10.0)
+    assert done[-1] == (12, 12)
+    with av.open(str(output)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ('h264', 'yuv420p')
+        assert float(stream.average_rate) == 10.0
+        frames = [frame.to_ndarray(format='bgr24') for frame in container.decode(stream)]
+    assert len(frames) == 12
+    # The box of frame 6 is where the truth has it: left edge at x = 34, y 20 to 70.
+    assert np.abs(frames[5][30:60, 33:36].astype(int) - 96).max() > 60
+    content = output.read_bytes()
+    assert content.find(b'moov') < content.find(b'mdat')
+    assert list(tmp_path.glob('.*')) == []
+
+
+def test_a_video_of_odd_or_too_wide_images_gets_even_reduced_sizes(tmp_path: Path) -> None:
+    for width, expected in ((0, (100, 50)), (50, (50, 24))):
+        with VideoWriter(tmp_path / 'v.mp4', 29.97, max_width=width) as writer:
+            for _ in range(2):
+                writer.write(np.zeros((51, 101, 3), dtype=np.uint8))
+        with av.open(str(tmp_path / 'v.mp4')) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == expected
+
+
+def test_a_failed_video_leaves_no_file(sequence_folder: Path, tmp_path: Path) -> None:
+    results = read_table(sequence_folder / 'gt' / 'gt.txt', TableKind.RESULTS)
+    (sequence_folder / 'img1' / '000005.jpg').unlink()
+    before = set(tmp_path.iterdir())
+    with pytest.raises(MotFileError, match='000005.jpg'):
+        render(open_sequence(sequence_folder), results, tmp_path / 'out.mp4')
+    assert set(tmp_path.iterdir()) == before
