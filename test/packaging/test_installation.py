@@ -1,0 +1,63 @@
+"""What the installation holds, and where."""
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = Path(sys.prefix)
+SHARE = PREFIX / 'share' / 'deepsort_ros'
+
+pytestmark = pytest.mark.skipif(
+    not SHARE.is_dir(), reason='installed by colcon, not into the environment of this Python')
+
+
+@pytest.mark.parametrize('folder', ['config', 'launch', 'models'])
+def test_share_holds_the_files_of_the_checkout(folder):
+    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob('*')
+                if path.is_file() and '__pycache__' not in path.parts}
+    installed = {path.relative_to(SHARE).as_posix() for path in (SHARE / folder).rglob('*')
+                 if path.is_file() and '__pycache__' not in path.parts}
+    assert installed == expected
+
+
+def test_every_module_of_the_checkout_is_installed():
+    package = ROOT / 'deepsort_ros'
+    expected = {path.relative_to(ROOT).as_posix() for path in package.rglob('*.py')}
+    installed = {path.as_posix() for path in metadata.files('deepsort_ros')}
+    assert expected - installed == set()
+
+
+@pytest.mark.parametrize('name', ['deepsort', 'tracker_node'])
+def test_executables_are_where_ros_looks_and_on_the_path(name):
+    for folder in (PREFIX / 'lib' / 'deepsort_ros', PREFIX / 'bin'):
+        assert os.access(folder / name, os.X_OK)
+
+
+def test_ament_index_knows_the_package():
+    index = PREFIX / 'share' / 'ament_index' / 'resource_index'
+    assert (index / 'packages' / 'deepsort_ros').is_file()
+    assert (index / 'rosidl_interfaces' / 'deepsort_ros').is_file()
+
+
+@pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no /dev/shm to look into')
+def test_large_images_profile_gives_a_process_its_shared_memory():
+    def segments():
+        return set(Path('/dev/shm').glob('fastrtps_*'))
+
+    program = 'import rclpy; rclpy.init(); n = rclpy.create_node("holder"); print(); input()'
+    before = segments()
+    process = subprocess.Popen(
+        [sys.executable, '-u', '-c', program], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'ROS_DOMAIN_ID': '97',
+             'FASTRTPS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'large_images.xml')})
+    with process:
+        started = process.stdout.readline()
+        sizes = [path.stat().st_size for path in segments() - before]
+        _, errors = process.communicate('\n', timeout=30)
+    assert (started, errors, process.returncode) == ('\n', '', 0)
+    assert max(sizes) >= 128 * 2 ** 20
