@@ -32,7 +32,7 @@ class Pairs(NamedTuple):
 
     row: Indices
     column: Indices
-    cost: NDArray[np.floating]
+    cost: NDArray[np.float32]
 
 
 class Matching(NamedTuple):

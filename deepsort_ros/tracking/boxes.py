@@ -52,7 +52,8 @@ def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum((first[:, :2] + first[:, 2:])[:, None], second[:, :2] + second[:, 2:])
     side = np.maximum(high - low, 0.0)
-    return side[..., 0] * side[..., 1]
+    common: NDArray[np.float64] = side[..., 0] * side[..., 1]
+    return common
 
 
 def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

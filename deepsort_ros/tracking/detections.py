@@ -63,11 +63,11 @@ class Detections:
             self.tlwh[chosen], self.score[chosen], self.class_id[chosen], self.index[chosen])
 
     def valid(self) -> NDArray[np.bool_]:
-        """Return (N,) bool: finite score, box of positive size in pixels, not absurdly far away."""
-        with np.errstate(invalid='ignore'):
-            return (np.isfinite(self.score)
-                    & (np.abs(self.tlwh) <= boxes.FARTHEST).all(axis=1)
-                    & (self.tlwh[:, 2:] >= boxes.SMALLEST).all(axis=1))
+        """Return (N,) bool: finite score, finite box of positive size, neither of absurd scale."""
+        valid: NDArray[np.bool_] = (
+            np.isfinite(self.score) & (np.abs(self.tlwh) <= boxes.FARTHEST).all(axis=1)
+            & (self.tlwh[:, 2:] >= boxes.SMALLEST).all(axis=1))
+        return valid
 
 
 def non_max_suppression(detections: Detections, max_overlap: float) -> NDArray[np.int64]:
@@ -77,7 +77,7 @@ def non_max_suppression(detections: Detections, max_overlap: float) -> NDArray[n
     :param max_overlap: a box is dropped when a better one covers more than this share of it.
     :returns: (K,) int64 indices of the kept detections, best score first.
     """
-    order = np.argsort(detections.score)[::-1]
+    order: NDArray[np.int64] = np.argsort(detections.score)[::-1]
     if max_overlap >= 1.0:
         return order
     tlwh = detections.tlwh[order]
@@ -86,4 +86,5 @@ def non_max_suppression(detections: Detections, max_overlap: float) -> NDArray[n
     for best in range(len(order)):
         if kept[best]:
             kept[best + 1:] &= coverage[best, best + 1:] <= max_overlap
-    return order[kept]
+    best_first: NDArray[np.int64] = order[kept]
+    return best_first

@@ -27,6 +27,11 @@ class Gallery:
         """Length D of a feature, 0 while none was ever added."""
         return self._rings.shape[2]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory reserved, in bytes."""
+        return self._rings.nbytes + self._count.nbytes + self._next.nbytes
+
     def count(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (N,) int64, features held for each of (N,) slots."""
         known = slots < len(self._count)
@@ -40,16 +45,9 @@ class Gallery:
         self._next[slots] = 0
 
     def add(self, slots: NDArray[np.int64], features: NDArray[np.float32]) -> None:
-        """
-        Add row i of (N, D) unit features to slot i of N different slots; the oldest one gives way.
-
-        :raises ValueError: D is not the length of the features held.
-        """
+        """Add row i of (N, D) unit features to slot i of N different slots, the oldest gives way."""
         if not len(slots):
             return
-        if self.feature_length not in (0, features.shape[1]):
-            raise ValueError(f'features: length {features.shape[1]} does not fit the gallery\'s '
-                             f'{self.feature_length}')
         if slots.max() >= len(self._count):
             self._reserve(int(slots.max()) + 1, self._rings.shape[1], features.shape[1])
         deepest = int(self._count[slots].max()) + 1

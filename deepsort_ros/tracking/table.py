@@ -44,6 +44,12 @@ class TrackTable:
         """Return M."""
         return self._size
 
+    @property
+    def nbytes(self) -> int:
+        """Memory reserved, in bytes."""
+        return (self._integers.nbytes + self._floats.nbytes + self._kalman.nbytes
+                + self._slot_used.nbytes)
+
     def append(self, count: int) -> slice:
         """Add ``count`` tracks of zeros, each with a slot of its own, and return their rows."""
         size = self._size + count

@@ -78,6 +78,11 @@ class Tracker:
         """Drop all tracks without reporting them as removed; ids go on."""
         self._forget()
 
+    @property
+    def nbytes(self) -> int:
+        """Memory reserved for the tracks, in bytes."""
+        return self._table.nbytes + self._gallery.nbytes + self._votes.nbytes
+
     def update(self, detections: Detections, features: NDArray[np.float32] | None,
                dt: float = 1.0, stamp: int = 0) -> Tracks:
         """
@@ -144,7 +149,8 @@ class Tracker:
                     & (table.elapsed + dt <= self._longest())
                     & (self._gallery.count(table.slot) > 0))[:, None]
         settled[self._other_class(slice(None), self._votes.codes(detections.class_id))] = False
-        return ~settled.any(axis=0)
+        needed: NDArray[np.bool_] = ~settled.any(axis=0)
+        return needed
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,
                  ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
@@ -238,7 +244,7 @@ class Tracker:
             candidates[matching.row], left[matching.column], left[matching.left])
 
     def _other_class(self, rows: NDArray[np.int64] | slice, classes: NDArray[np.int64],
-                     ) -> NDArray[np.bool_] | tuple[()]:
+                     ) -> NDArray[np.bool_]:
         """Return (N, M) bool, where class gating keeps row and detection apart."""
         winner = self._votes.winner(self._table.slot[rows])
         if not self._config.class_gating:
@@ -265,7 +271,7 @@ class Tracker:
         ended = ~matched & (~confirmed | overdue)
         if not ended.any():
             return np.empty(0, dtype=np.int64)
-        removed_ids = table.id[ended & confirmed]
+        removed_ids: NDArray[np.int64] = table.id[ended & confirmed]
         table.keep(~ended)
         return removed_ids
 
@@ -283,7 +289,8 @@ class Tracker:
         table.first_seen[rows] = stamp
         table.kalman[:, rows] = kalman.initiate(measurement[left])
         self._record(rows, detections, left, stamp)
-        return table.slot[rows].copy()
+        slots: NDArray[np.int64] = table.slot[rows].copy()
+        return slots
 
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table

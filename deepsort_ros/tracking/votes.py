@@ -23,6 +23,11 @@ class ClassVotes:
         self._winner = np.zeros(0, dtype=np.int64)
         self._names_limit = NAMES
 
+    @property
+    def nbytes(self) -> int:
+        """Memory reserved for votes, in bytes."""
+        return self._votes.nbytes + self._winner.nbytes
+
     def codes(self, class_id: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return (N,) int64 codes of (N,) class names; good until the next call."""
         names = class_id.tolist()
@@ -55,7 +60,8 @@ class ClassVotes:
     def names(self, slots: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return (N,) str (object dtype), the majority class of (N,) slots."""
         names = np.array([*self._code, ''], dtype=object)
-        return names[self._winner[slots]]
+        chosen: NDArray[np.object_] = names[self._winner[slots]]
+        return chosen
 
     def start(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
         """Begin anew in (N,) slots with one vote each."""
@@ -74,8 +80,3 @@ class ClassVotes:
         winner = self._winner[slots]
         better = self._votes[slots, codes] > self._votes[slots, winner]
         self._winner[slots] = np.where(better, codes, winner)
-
-    def clear(self, slots: NDArray[np.int64]) -> None:
-        """Forget the votes of (N,) slots."""
-        self._votes[slots] = 0
-        self._winner[slots] = 0

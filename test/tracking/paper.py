@@ -34,6 +34,8 @@ class PaperFilter:
         F = np.eye(8) + dt * np.eye(8, k=4)
         self.x = F @ self.x
         self.P = F @ (self.P @ F.T) + dt * np.diag(np.square(std))
+        self.predicted, S = self.projected()
+        self.precision = np.linalg.inv(S)
 
     def projected(self) -> tuple[np.ndarray, np.ndarray]:
         p = POSITION * self.x[3]
@@ -41,8 +43,7 @@ class PaperFilter:
         return self.H @ self.x, self.H @ self.P @ self.H.T + R
 
     def squared_distance(self, z: np.ndarray) -> float:
-        mean, S = self.projected()
-        return float((z - mean) @ np.linalg.inv(S) @ (z - mean))
+        return float((z - self.predicted) @ self.precision @ (z - self.predicted))
 
     def update(self, z: np.ndarray) -> None:
         mean, S = self.projected()
@@ -173,7 +174,7 @@ class PaperTracker:
             return np.inf
         if track.filter.squared_distance(self.measured[detection]) > GATE:
             return np.inf
-        return min(1.0 - feature @ self.features[detection] for feature in track.features)
+        return float(np.min(1.0 - np.array(track.features) @ self.features[detection]))
 
     def overlap_cost(self, track: PaperTrack, detection: int) -> float:
         if not self.allowed(track, detection):

@@ -12,26 +12,25 @@ from deepsort_ros.tracking import TrackerConfig
 
 SMALL = {'size': (500.0, 300.0), 'feature_length': 16}
 CASES = {
-    'street': (Scene(12, **SMALL), TrackerConfig(), 500),
+    'street': (Scene(12, **SMALL), TrackerConfig(), 300),
     'crowd': (Scene(25, size=(300.0, 200.0), feature_length=16), TrackerConfig(), 200),
-    'many misses': (Scene(10, miss=0.5, clutter=0.3, **SMALL), TrackerConfig(), 500),
-    'churn': (Scene(10, leave=0.2, **SMALL), TrackerConfig(max_age=5.0), 500),
-    'alike': (Scene(12, feature_length=3, size=(300.0, 300.0)), TrackerConfig(), 300),
-    'small budget': (Scene(8, **SMALL), TrackerConfig(nn_budget=3, n_init=5), 400),
+    'many misses': (Scene(10, miss=0.5, clutter=0.3, **SMALL), TrackerConfig(), 250),
+    'churn': (Scene(10, leave=0.2, **SMALL), TrackerConfig(max_age=5.0), 300),
+    'alike': (Scene(12, feature_length=3, size=(300.0, 300.0)), TrackerConfig(), 200),
+    'small budget': (Scene(8, **SMALL), TrackerConfig(nn_budget=3, n_init=5), 300),
     'short age': (Scene(8, miss=0.3, **SMALL), TrackerConfig(max_age=1.0, n_init=1), 300),
     'no age': (Scene(8, **SMALL), TrackerConfig(max_age=0.0, n_init=2), 200),
     'loose limits': (Scene(8, **SMALL), TrackerConfig(1.5, 100, 0.95), 200),
-    'classes': (Scene(12, **SMALL), TrackerConfig(class_gating=True), 300),
+    'classes': (Scene(12, **SMALL), TrackerConfig(class_gating=True), 250),
 }
-VARIED = ('many misses', 'classes')
+RUNS = [(case, 'all', 'equal steps') for case in CASES] + [
+    (case, appearance, steps) for case in ('many misses', 'classes')
+    for appearance in ('all', 'some', 'none') for steps in ('equal steps', 'varying steps')
+    if (appearance, steps) != ('all', 'equal steps')]
 
 
-@pytest.mark.parametrize('steps', ['equal steps', 'varying steps'])
-@pytest.mark.parametrize('appearance', ['all', 'some', 'none'])
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('case, appearance, steps', RUNS)
 def test_same_ids_and_boxes_as_the_paper(case: str, appearance: str, steps: str) -> None:
-    if (appearance, steps) != ('all', 'equal steps') and case not in VARIED:
-        pytest.skip('variations run on two scenes')
     scene, config, frames = CASES[case]
     rng = np.random.default_rng(5)
     tracker, paper = Tracker(config), PaperTracker(config)

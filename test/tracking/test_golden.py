@@ -28,6 +28,6 @@ def test_output_equals_the_reference_line_for_line(data: Path, sequence: str) ->
             detections.select(order), rows[order, 10:].astype(np.float32), stamp=frame)
         reported = tracks.select(
             (tracks.state != TrackState.TENTATIVE) & (tracks.time_since_update <= 1))
-        lines += ['%d,%d,%.2f,%.2f,%.2f,%.2f,1,-1,-1,-1' % (frame, number, *box)
+        lines += [f'{frame},{number},' + ','.join(f'{v:.2f}' for v in box) + ',1,-1,-1,-1'
                   for number, box in zip(reported.id, reported.tlwh)]
     assert lines == expected
