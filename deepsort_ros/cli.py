@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -27,11 +26,11 @@ from deepsort_ros.settings import Settings
 from deepsort_ros.settings import TYPES
 
 PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
-# Where the errors are defined that say what is wrong with the input.
-INPUT_ERRORS = (
-    ('deepsort_ros.settings', 'SettingError'),
-    ('deepsort_ros.mot.table', 'MotFileError'),
-)
+# The errors that say what is wrong with the input. By name: to import them costs seconds.
+INPUT_ERRORS = frozenset((
+    'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',
+    'deepsort_ros.reid.checkpoint.CheckpointError', 'deepsort_ros.reid.dataset.DatasetError',
+    'deepsort_ros.ros.bag.BagError'))
 Progress = Callable[[int, int], None]
 
 
@@ -104,13 +103,32 @@ def _track(args: argparse.Namespace) -> int:
         f'{output}: {summary.rows} rows, {summary.ids} ids in {summary.frames} of '
         f'{summary.length} frames, {summary.crops} features, '
         f'{summary.frames_per_second:.1f} frames/s'))
+    return _outcome(summary, output)
+
+
+def _outcome(summary: Any, output: Path) -> int:
     if summary.interrupted:
-        print(f'deepsort: interrupted after frame {summary.frames}; the results so far are in '
+        print(f'deepsort: interrupted after {summary.frames} frames; the results so far are in '
               f'{output}', file=sys.stderr)
     if summary.encoder_error:
         print(f'deepsort: the appearance network failed, tracked on by motion alone: '
               f'{summary.encoder_error}', file=sys.stderr)
     return 1 if summary.interrupted or summary.encoder_error else 0
+
+
+def _bag(args: argparse.Namespace) -> int:
+    settings = resolve_settings(args)
+    from deepsort_ros.ros.bag import convert
+    encoder = _encoder(settings)
+    with progress_bar('tracking', 'message', args.json) as progress:
+        summary = convert(args.input, args.output, settings, encoder, args.image,
+                          args.detections, args.tracks, progress)
+    dropped = ', '.join(f'{count} {reason}' for reason, count in summary.dropped.items())
+    _report(summary, args.json, (
+        f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '
+        f'images and {summary.detections} detection messages in {summary.seconds:.1f} s; '
+        f'dropped: {dropped or "none"}'))
+    return _outcome(summary, args.output)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -145,6 +163,34 @@ def _sample(args: argparse.Namespace) -> int:
     _report(summary, args.json, (
         f'{args.output}: {summary.frames} frames, {summary.trajectories} trajectories, '
         f'{summary.detections} detections'))
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from deepsort_ros.reid.training import train
+    from deepsort_ros.reid.training import TrainConfig
+    given = {name: getattr(args, name) for name in (
+        'steps', 'identities', 'crops', 'held_out', 'learning_rate', 'dropout', 'seed',
+        'pretrained') if getattr(args, name) is not None}
+    try:
+        config = TrainConfig(args.data, args.output, resume=args.resume, **given)
+    except ValueError as error:
+        raise SettingError(str(error)) from error
+    try:
+        with progress_bar('training', 'step', False) as progress:
+            model = train(config, lambda state: progress(state.step, state.steps))
+    except KeyboardInterrupt:
+        print(f'deepsort: interrupted; --resume goes on from {args.output}', file=sys.stderr)
+        return 1
+    print(model)
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    from deepsort_ros.info import as_text
+    from deepsort_ros.info import describe
+    content = describe(args.path)
+    print(json.dumps(content, indent=2) if args.json else as_text(content))
     return 0
 
 
@@ -199,6 +245,18 @@ def build_parser() -> argparse.ArgumentParser:
     _add_settings(track)
     _add_json(track)
 
+    bag = _add(commands, 'bag', _bag, 'track a bag offline',
+               'Reads images and detections of a rosbag2 bag and writes the tracks into a new '
+               'one: what the node computes, as fast as it goes.',
+               'deepsort bag walk.mcap walk_tracks --image /camera/image_raw')
+    bag.add_argument('input', type=Path, help='bag, mcap or sqlite3')
+    bag.add_argument('output', type=Path, help='new bag (mcap, or sqlite3 for NAME.db3)')
+    for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
+        bag.add_argument(f'--{topic}', metavar='TOPIC', default=default,
+                         help=f'default: {default or "the only one of its type"}')
+    _add_settings(bag)
+    _add_json(bag)
+
     evaluate = _add(commands, 'evaluate', _evaluate, 'print the MOTChallenge table of results',
                     'Give truths, then their results: sequence folders or truth files, then as '
                     'many results files; or a folder of sequences and a folder of NAME.txt.',
@@ -235,12 +293,33 @@ def build_parser() -> argparse.ArgumentParser:
     sample.add_argument('--people', type=int, default=8, help='how many walk (default: 8)')
     sample.add_argument('--seed', type=int, default=7, help='of everything random (default: 7)')
     _add_json(sample)
+
+    train = _add(commands, 'train', _train, 'train the appearance network',
+                 'Writes model.ckpt, training.ckpt and log.csv.',
+                 'deepsort train Market-1501/bounding_box_train out/training')
+    train.add_argument('data', type=Path, help='folder of crops named as in Market-1501')
+    train.add_argument('output', type=Path, help='folder to write')
+    for name, kind, text in (
+            ('steps', int, 'optimizer steps'), ('identities', int, 'identities per batch'),
+            ('crops', int, 'crops of each identity in a batch'),
+            ('held-out', int, 'last identities to keep for the test'),
+            ('learning-rate', float, 'its peak'), ('dropout', float, 'share dropped'),
+            ('seed', int, 'of everything random'),
+            ('pretrained', str, 'checkpoint to start from, or "bundled"')):
+        train.add_argument(f'--{name}', type=kind, help=text)
+    train.add_argument('--resume', action='store_true', help='go on from training.ckpt')
+
+    info = _add(commands, 'info', _info, 'say what a file holds',
+                'A bag, a sequence folder, MOTChallenge results or detections, features, or a '
+                'checkpoint.', 'deepsort info MOT16-09.txt')
+    info.add_argument('path', type=Path, help='file or folder')
+    _add_json(info)
     return parser
 
 
-def _input_errors() -> tuple[type[BaseException], ...]:
-    return (OSError, *(getattr(importlib.import_module(module), name)
-                       for module, name in INPUT_ERRORS))
+def _is_input_error(error: Exception) -> bool:
+    names = {f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__}
+    return isinstance(error, OSError) or not names.isdisjoint(INPUT_ERRORS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -252,7 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print('deepsort: interrupted', file=sys.stderr)
         return 1
     except Exception as error:
-        if not isinstance(error, _input_errors()):
+        if not _is_input_error(error):
             raise
         message = ' '.join(str(error).split())
         print(f'deepsort: {message}', file=sys.stderr)

@@ -21,7 +21,8 @@ from deepsort_ros.tracking import TrackState
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
-# The golden ratio keeps hues apart; where it nearly comes round (8, 13, 21 ids on), the tone differs.
+# The golden ratio keeps hues apart; where it nearly comes round, 8, 13 or 21 ids on, the tone
+# differs.
 HUE_STEP, TONE_STEP = 0.6180339887498949, 0.41421356237309515
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TRUTH_COLOR: Color = (255, 255, 255)

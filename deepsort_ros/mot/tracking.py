@@ -89,6 +89,11 @@ class StoredFeatures:
         self._features = values[self.table.line - 1, MOT_COLUMNS:].astype(np.float32)
         self._rows = slice(0, 0)
 
+    @property
+    def dimensions(self) -> int:
+        """D."""
+        return int(self._features.shape[1])
+
     def seek(self, frame: int) -> None:
         """Take the next features from this frame."""
         self._rows = self.table.rows(frame)

@@ -101,7 +101,8 @@ def test_overall_sums_the_sequences(tmp_path: Path) -> None:
     truths, results = [], []
     for name, found in (('a', 4), ('b', 1)):
         truths.append(write(tmp_path / f'{name}.txt', [mot15(f, 1) for f in range(1, 5)]))
-        results.append(write(tmp_path / f'{name}_r.txt', [mot15(f, 1) for f in range(1, found + 1)]))
+        results.append(
+            write(tmp_path / f'{name}_r.txt', [mot15(f, 1) for f in range(1, found + 1)]))
     rows = evaluate(find_pairs([*truths, *results]))
     assert [row.sequence for row in rows] == ['a', 'b', OVERALL]
     assert rows[2].FN == rows[0].FN + rows[1].FN == 3

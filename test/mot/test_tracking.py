@@ -67,7 +67,8 @@ def test_a_failing_encoder_leaves_motion_and_is_reported(
 def test_predicted_boxes_are_written_as_chosen(
         sequence_folder: Path, tmp_path: Path, lost: str, frames: list[int]) -> None:
     path = sequence_folder / 'det' / 'det.txt'
-    rows = [row for row in path.read_text().splitlines() if int(row.split(',')[0]) not in (6, 7, 8)]
+    rows = [row for row in path.read_text().splitlines()
+            if int(row.split(',')[0]) not in (6, 7, 8)]
     path.write_text('\n'.join(rows))
     # Stored features let the tracks be found again after three missing images.
     values = np.array([[float(cell) for cell in row.split(',')] for row in rows])

@@ -1,0 +1,108 @@
+"""What a file holds: sequences, results, detections with features, bags, checkpoints."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import read_table
+from deepsort_ros.mot.table import TableKind
+from deepsort_ros.mot.tracking import StoredFeatures
+
+BAG_SUFFIXES = ('.mcap', '.db3', '.sqlite3')
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """
+    Return what a file or folder holds, ready to be shown or written as JSON.
+
+    :raises MotFileError: nothing that is known, or malformed.
+    :raises CheckpointError: a checkpoint that is none, or not of the appearance network.
+    """
+    if not path.exists():
+        raise MotFileError(f'{path}: no such file or folder')
+    if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
+        return _bag(path)
+    if path.is_dir():
+        return _sequence(path)
+    if path.suffix == '.ckpt':
+        return _checkpoint(path)
+    if path.suffix == '.npy':
+        return _features(path)
+    return _table(path)
+
+
+def as_text(content: dict[str, Any], indent: str = '') -> str:
+    """Return a description as indented lines."""
+    lines = []
+    for name, value in content.items():
+        if isinstance(value, dict):
+            lines += [f'{indent}{name}:', as_text(value, indent + '  ')]
+        else:
+            shown = f'{value:.6g}' if isinstance(value, float) else str(value)
+            lines.append(f'{indent}{name}: {shown}')
+    return '\n'.join(line for line in lines if line)
+
+
+def _bag(path: Path) -> dict[str, Any]:
+    from rosbags.rosbag2 import Reader
+    from rosbags.rosbag2 import ReaderError
+    try:
+        with Reader(path) as bag:
+            topics: dict[str, dict[str, Any]] = {}
+            for connection in bag.connections:
+                topic = topics.setdefault(
+                    connection.topic, {'type': connection.msgtype, 'messages': 0})
+                topic['messages'] += connection.msgcount
+            return {'kind': 'bag', 'messages': bag.message_count,
+                    'seconds': max(0, bag.duration) / 1e9, 'topics': dict(sorted(topics.items()))}
+    except ReaderError as error:
+        raise MotFileError(f'{path}: {error}') from error
+
+
+def _sequence(path: Path) -> dict[str, Any]:
+    sequence = open_sequence(path, with_detections=False)
+    content = {'kind': 'MOTChallenge sequence', 'name': sequence.name,
+               'frames': sequence.length, 'frame_rate': sequence.frame_rate,
+               'width': sequence.size[0], 'height': sequence.size[1],
+               'images': sequence.has_images}
+    detections = path / 'det' / 'det.txt'
+    if detections.is_file():
+        content['detections'] = len(read_table(detections, TableKind.DETECTIONS))
+    if sequence.truth is not None:
+        truth = read_table(sequence.truth, TableKind.TRUTH)
+        content['truth'] = {'boxes': len(truth), 'trajectories': len(np.unique(truth.id)),
+                            'classes': truth.has_classes}
+    return content
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    from deepsort_ros.reid.checkpoint import feature_parameters
+    from deepsort_ros.reid.checkpoint import sha256
+    parameters = feature_parameters(path)
+    return {'kind': 'appearance network checkpoint', 'tensors': len(parameters),
+            'parameters': sum(int(value.size) for value in parameters.values()),
+            'bytes': path.stat().st_size, 'sha256': sha256(path)}
+
+
+def _features(path: Path) -> dict[str, Any]:
+    stored = StoredFeatures(path)
+    return {'kind': 'detections with features', 'rows': len(stored.table),
+            'last_frame': stored.table.last_frame, 'dimensions': stored.dimensions}
+
+
+def _table(path: Path) -> dict[str, Any]:
+    table = read_table(path, TableKind.DETECTIONS)
+    if (table.id == -1).all():
+        return {'kind': 'MOTChallenge detections', 'rows': len(table),
+                'frames': len(np.unique(table.frame)), 'last_frame': table.last_frame,
+                'lowest_score': float(table.confidence.min()),
+                'highest_score': float(table.confidence.max())}
+    results = read_table(path, TableKind.RESULTS)
+    ids, counts = np.unique(results.id, return_counts=True)
+    return {'kind': 'MOTChallenge tracks', 'rows': len(results), 'ids': len(ids),
+            'frames': len(np.unique(results.frame)), 'last_frame': results.last_frame,
+            'median_rows_per_id': float(np.median(counts))}

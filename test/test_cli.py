@@ -1,0 +1,171 @@
+"""The command line, run for real on small data: output, exit codes, one-line errors."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepsort_ros.cli import build_parser
+from deepsort_ros.cli import main
+from deepsort_ros.cli import resolve_settings
+from deepsort_ros.mot.scene import SceneConfig
+from deepsort_ros.mot.scene import write_scene
+from deepsort_ros.mot.table import read_table
+from deepsort_ros.mot.table import TableKind
+from deepsort_ros.settings import SettingError
+
+COMMANDS = tuple(build_parser()._subparsers._group_actions[0].choices)
+
+
+@pytest.fixture(scope='module')
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('cli') / 'scene'
+    write_scene(folder, SceneConfig(seconds=3.0))
+    return folder
+
+
+def run(capsys, *args: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in args])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def settings_of(*args: str, frame_rate: float | None = None):
+    return resolve_settings(build_parser().parse_args(['track', 'x', *args]), frame_rate)
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_every_command_has_help_with_an_example(capsys, command: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, '--help'])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert f'example:\n  deepsort {command} ' in text
+
+
+def test_help_needs_neither_ros_nor_mindspore_nor_numpy() -> None:
+    code = ('import sys\nfrom deepsort_ros.cli import main\n'
+            'try: main(["--help"])\nexcept SystemExit: pass\n'
+            'print({"rclpy", "mindspore", "numpy"} & set(sys.modules), file=sys.stderr)')
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.stderr.strip() == 'set()'
+    assert all(f'    {command} ' in result.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize('name', ['TUD-Campus', 'TUD-Stadtmitte'])
+def test_track_repeats_the_reference_output_from_its_features(
+        data: Path, tmp_path: Path, capsys, name: str) -> None:
+    golden = data / 'golden' / 'mars128'
+    code, _, _ = run(capsys, 'track', data / 'mot' / name, '--features', golden / f'{name}.npy',
+                     '--preset', 'mot16', '--output', tmp_path / 'r.txt')
+    assert code == 0
+    assert (tmp_path / 'r.txt').read_text() == (golden / f'{name}.reference.txt').read_text()
+
+
+def test_sample_track_evaluate_render_and_info_work_hand_in_hand(tmp_path: Path, capsys) -> None:
+    folder, results = tmp_path / 'sample', tmp_path / 'r.txt'
+    code, out, _ = run(capsys, 'sample', folder, '--seconds', 3, '--json')
+    assert code == 0 and json.loads(out)['frames'] == 45
+    code, out, _ = run(capsys, 'track', folder, '--appearance', 'off', '--output', results,
+                       '--json')
+    summary = json.loads(out)
+    assert code == 0 and summary['frames'] == 45 and summary['crops'] == 0
+    assert summary['rows'] == len(read_table(results, TableKind.RESULTS))
+    code, out, _ = run(capsys, 'evaluate', folder, results, '--json')
+    row = json.loads(out)['rows'][0]
+    assert code == 0 and row['MOTA'] > 60 and row['IDF1'] > 60
+    code, out, _ = run(capsys, 'evaluate', folder, results)
+    assert f'{row["MOTA"]:.1f}' in out and 'MOTP is 1 - mean IoU' in out
+    code, out, _ = run(capsys, 'render', folder, results, '--truth', folder / 'gt' / 'gt.txt',
+                       '--output', tmp_path / 'v.mp4', '--max-width', 320)
+    assert code == 0 and '45 frames at 15 Hz' in out
+    code, out, _ = run(capsys, 'track', tmp_path / 'v.mp4', '--detections',
+                       folder / 'det' / 'det.txt', '--appearance', 'off',
+                       '--output', tmp_path / 'v.txt')
+    assert code == 0 and (tmp_path / 'v.txt').read_text() == results.read_text()
+    for path, kind in ((folder, 'MOTChallenge sequence'), (results, 'MOTChallenge tracks'),
+                       (folder / 'det' / 'det.txt', 'MOTChallenge detections')):
+        code, out, _ = run(capsys, 'info', path, '--json')
+        assert code == 0 and json.loads(out)['kind'] == kind
+
+
+def test_settings_come_from_preset_file_and_options_the_later_wins(tmp_path: Path) -> None:
+    params = tmp_path / 'p.yaml'
+    params.write_text('/**: {ros__parameters: {n_init: 5, max_age: 2.0, appearance: "off"}}')
+    settings = settings_of('--preset', 'mot16', '--params', str(params), '--set', 'max_age=3',
+                           '--set', 'classes=[person, car]', '--set', 'model=1')
+    assert (settings.n_init, settings.max_age, settings.appearance) == (5, 3.0, 'off')
+    assert (settings.color_order, settings.classes, settings.model) == (
+        'bgr', ('person', 'car'), '1')
+    assert settings_of('--set', 'appearance=off').appearance == 'off'
+
+
+def test_the_sequence_gives_the_frame_rate_unless_a_setting_does() -> None:
+    assert settings_of(frame_rate=10.0).frame_rate == 10.0
+    assert settings_of('--preset', 'mot16', frame_rate=10.0).frame_rate == 30.0
+    assert settings_of('--set', 'frame_rate=20', frame_rate=10.0).frame_rate == 20.0
+
+
+@pytest.mark.parametrize('assignment', ['max_age', 'max_aeg=1', 'max_age=-1', 'n_init=two'])
+def test_a_bad_assignment_is_named(assignment: str) -> None:
+    with pytest.raises(SettingError, match=assignment.partition('=')[0]):
+        settings_of('--set', assignment)
+
+
+@pytest.mark.parametrize(('text', 'says'), [
+    ('1,1,2,3,4\n', 'bad.txt:1: 5 columns'),
+    ('x,1,2,3,4,5,1\n', "bad.txt:1: 'x' is not a number"),
+    ('1,1,2,3,-4,5,1\n', 'bad.txt:1: width -4 is negative'),
+    ('1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n', 'bad.txt:2: id 1 again in frame 1'),
+    ('99,1,2,3,4,5,1\n', 'bad.txt:1: frame 99 is behind the end of the sequence'),
+    ('', 'bad.txt: empty'),
+])
+def test_malformed_results_end_with_one_line_and_exit_code_2(
+        scene: Path, tmp_path: Path, capsys, text: str, says: str) -> None:
+    bad = tmp_path / 'bad.txt'
+    bad.write_text(text)
+    for command in (('evaluate', scene, bad), ('render', scene, bad, '--output',
+                                               tmp_path / 'v.mp4')):
+        code, out, err = run(capsys, *command)
+        assert (code, out) == (2, '')
+        assert err.startswith('deepsort: ') and says in err and err.count('\n') == 1
+
+
+@pytest.mark.parametrize(('args', 'says'), [
+    (['nowhere', '--appearance', 'off'], 'nowhere: no such file or folder'),
+    (['{scene}', '--appearance', 'off', '--detections', 'nowhere.txt'], 'nowhere.txt: no such'),
+    (['{scene}', '--appearance', 'off', '--params', 'nowhere.yaml'], 'nowhere.yaml'),
+    (['{scene}', '--appearance', 'off', '--set', 'n_init=0'], 'n_init: 0 is outside'),
+    (['{scene}', '--appearance', 'off', '--output', '/proc/none/r.txt'], '/proc/none'),
+    (['{scene}', '--features', '{scene}/seqinfo.ini'], 'not a .npy array'),
+    (['{scene}', '--model', '/nowhere.ckpt'], '/nowhere.ckpt is not a file'),
+])
+def test_what_track_cannot_use_is_named_with_exit_code_2(
+        scene: Path, tmp_path: Path, capsys, args: list[str], says: str) -> None:
+    args = [argument.replace('{scene}', str(scene)) for argument in args]
+    code, _, err = run(capsys, 'track', '--output', tmp_path / 'r.txt', *args)
+    assert code == 2
+    assert says in err.splitlines()[-1] and err.splitlines()[-1].startswith('deepsort: ')
+
+
+def test_a_sequence_without_images_needs_appearance_off(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    for name in ('seqinfo.ini', 'det/det.txt'):
+        (tmp_path / 's' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 's' / name).write_text((scene / name).read_text())
+    code, _, err = run(capsys, 'track', tmp_path / 's', '--output', tmp_path / 'r.txt')
+    assert code == 2 and 'no images, so appearance must be off' in err
+
+
+def test_an_unknown_command_or_option_is_exit_code_2() -> None:
+    for args in ([], ['fly'], ['track'], ['track', 'x', '--speed', '9']):
+        with pytest.raises(SystemExit) as end:
+            main(args)
+        assert end.value.code == 2
+
+
+def test_an_error_of_our_own_is_not_passed_off_as_bad_input(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr('deepsort_ros.info.describe', lambda path: [][0])
+    with pytest.raises(IndexError):
+        main(['info', str(tmp_path)])

@@ -1,0 +1,161 @@
+"""One frame's way: filters, stamps, appearance and its failures."""
+import numpy as np
+import pytest
+
+from deepsort_ros.pipeline import Frame
+from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.pipeline import published
+from deepsort_ros.pipeline import wanted
+from deepsort_ros.settings import Settings
+from deepsort_ros.tracking import Detections
+from deepsort_ros.tracking import TrackState
+
+IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
+STEP = NANOSECONDS // 10
+SETTINGS = Settings(frame_rate=10.0)
+
+
+class Encoder:
+    """Gives every box the same feature; fails while told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+        self.broken = False
+
+    def encode(self, image, tlwh, encoding):
+        self.calls.append(len(tlwh))
+        if self.broken:
+            raise RuntimeError('device lost')
+        return np.tile(np.array([[1, 0]], dtype=np.float32), (len(tlwh), 1))
+
+
+def frame(number: int, boxes=((10, 10, 20, 40),), image=IMAGE) -> Frame:
+    return Frame(number * STEP, Detections.from_arrays(boxes), image)
+
+
+def run(pipeline: Pipeline, numbers, **kwargs):
+    return [pipeline.process(frame(number, **kwargs)) for number in numbers]
+
+
+def test_detections_are_left_out_by_reason_and_counted() -> None:
+    detections = Detections.from_arrays(
+        [(0, 0, 20, 40), (1, 0, 20, 40), (50, 0, 20, 40), (90, 0, 20, 40), (50, 50, 20, 8),
+         (np.nan, 0, 1, 1), (0, 0, 0, 40), (300, 0, 20, 40), (400, 0, 20, 40)],
+        [0.9, 0.8, 0.2, 0.7, 0.9, 0.9, 0.9, 0.6, 0.5],
+        ['person', 'person', 'person', 'car', 'person', 'person', 'person', 'person', 'person'])
+    settings = Settings(classes=('person',), min_confidence=0.3, min_box_height=10.0,
+                        nms_max_overlap=0.5, max_detections=2)
+    kept, ignored = wanted(detections, settings)
+    assert kept.index.tolist() == [0, 7]
+    assert ignored == {'invalid': 2, 'class': 1, 'confidence': 1, 'height': 1, 'overlap': 1,
+                       'max_detections': 1}
+
+
+def test_without_limits_all_detections_stay_best_first() -> None:
+    detections = Detections.from_arrays([(0, 0, 5, 5)] * 3, [0.5, 0.9, 0.7])
+    kept, ignored = wanted(detections, Settings())
+    assert kept.index.tolist() == [1, 2, 0] and ignored == {}
+
+
+def test_the_filter_gets_the_true_time_step() -> None:
+    pipeline = Pipeline(SETTINGS, None)
+    for number in (0, 1, 2, 3, 5, 8, 9, 12, 13, 17, 18, 19, 22, 26):
+        result = pipeline.process(frame(number, [(10 + 5 * number, 10, 20, 40)]))
+    # Five pixels per step whatever images are missing.
+    assert result.tracks.velocity[0, 0] == pytest.approx(5, abs=0.1)
+    assert (result.tracks.first_seen[0], result.tracks.last_seen[0]) == (0, 26 * STEP)
+
+
+def test_max_age_is_a_time_not_a_number_of_images() -> None:
+    pipeline = Pipeline(SETTINGS, None)
+    run(pipeline, range(4))
+    assert len(pipeline.process(frame(12, ())).tracks) == 1
+    removed = pipeline.process(frame(15, ())).tracks
+    assert len(removed) == 0 and removed.removed_ids.tolist() == [1]
+
+
+@pytest.mark.parametrize('stamp', [5 * STEP, 5 * STEP - 1, 0])
+def test_an_old_stamp_drops_the_frame_and_changes_nothing(stamp: int) -> None:
+    pipeline, undisturbed = Pipeline(SETTINGS, None), Pipeline(SETTINGS, None)
+    run(pipeline, range(6))
+    run(undisturbed, range(6))
+    result = pipeline.process(Frame(stamp, Detections.from_arrays([(70, 70, 20, 20)]), None))
+    assert result.tracks is None and not result.reset and result.session == 0
+    after, expected = (p.process(frame(6)).tracks for p in (pipeline, undisturbed))
+    assert after.id.tolist() == expected.id.tolist() == [1]
+    np.testing.assert_array_equal(after.tlwh, expected.tlwh)
+
+
+def test_a_jump_back_starts_over_with_new_ids() -> None:
+    pipeline = Pipeline(SETTINGS, None)
+    run(pipeline, range(20, 25))
+    result = pipeline.process(frame(1))
+    assert result.reset and result.session == pipeline.session == 1
+    assert result.tracks.id.tolist() == [2]
+    assert not pipeline.process(frame(2)).reset
+
+
+def test_a_frame_without_detections_or_image_is_tracked() -> None:
+    pipeline = Pipeline(SETTINGS, Encoder())
+    run(pipeline, range(3))
+    result = pipeline.process(frame(3, (), None))
+    assert result.tracks.state.tolist() == [TrackState.LOST] and result.crops == 0
+
+
+def test_a_failed_encoder_leaves_motion_until_a_reset_tries_it_again() -> None:
+    encoder = Encoder()
+    pipeline = Pipeline(SETTINGS, encoder)
+    run(pipeline, range(3))
+    encoder.broken = True
+    results = run(pipeline, range(3, 6))
+    assert pipeline.encoder_error == 'RuntimeError: device lost'
+    assert [result.tracks.id.tolist() for result in results] == [[1]] * 3
+    assert encoder.calls == [1] * 4, 'asked once more after the failure'
+    encoder.broken = False
+    pipeline.reset()
+    assert pipeline.encoder_error is None
+    assert pipeline.process(frame(6)).crops == 1
+
+
+def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
+    encoder = Encoder()
+    pipeline = Pipeline(SETTINGS.replace({'appearance': 'on_demand'}), encoder)
+    far = ((0, 0, 20, 40), (300, 0, 20, 40))
+    crops = [result.crops for result in run(pipeline, range(10), boxes=far)]
+    assert crops[0] == 2 and crops[-1] == 0
+    # A third box appears: it alone needs a feature.
+    result = pipeline.process(frame(10, (*far, (600, 0, 20, 40))))
+    assert result.crops == 1 and encoder.calls[-1] == 1
+    # Two boxes share a track's gate: appearance decides.
+    assert pipeline.process(frame(11, (*far, (303, 0, 20, 40)))).crops >= 2
+
+
+def test_off_never_asks_the_encoder() -> None:
+    encoder = Encoder()
+    pipeline = Pipeline(SETTINGS.replace({'appearance': 'off'}), encoder)
+    assert [result.crops for result in run(pipeline, range(3))] == [0] * 3
+    assert encoder.calls == []
+
+
+def test_settings_change_between_frames_and_tracks_live_on() -> None:
+    pipeline = Pipeline(SETTINGS, None)
+    run(pipeline, range(4))
+    pipeline.apply(SETTINGS.replace({'min_confidence': 2.0}))
+    result = pipeline.process(frame(4))
+    assert result.ignored == {'confidence': 1}
+    assert result.tracks.id.tolist() == [1]
+
+
+@pytest.mark.parametrize(('changes', 'states'), [
+    ({}, {TrackState.CONFIRMED, TrackState.LOST}),
+    ({'publish_lost': False}, {TrackState.CONFIRMED}),
+    ({'publish_tentative': True}, set(TrackState)),
+])
+def test_only_the_tracks_asked_for_are_published(changes, states) -> None:
+    pipeline = Pipeline(SETTINGS, None)
+    both = ((0, 0, 20, 40), (300, 0, 20, 40))
+    run(pipeline, range(4), boxes=both)
+    tracks = pipeline.process(frame(4, (both[0], (600, 0, 20, 40)))).tracks
+    assert set(tracks.state.tolist()) == set(TrackState)
+    assert set(published(tracks, SETTINGS.replace(changes)).state.tolist()) == states
