@@ -45,7 +45,7 @@ class Gallery:
         self._next[slots] = 0
 
     def add(self, slots: NDArray[np.int64], features: NDArray[np.float32]) -> None:
-        """Add row i of (N, D) unit features to slot i of N different slots, the oldest gives way."""
+        """Add row i of (N, D) unit features to slot i of N different slots; the oldest yields."""
         if not len(slots):
             return
         if slots.max() >= len(self._count):
