@@ -68,8 +68,8 @@ $(BIN)/python:
 
 $(REQUIREMENTS_DONE): | $(BIN)/python
 	@echo '[2/4] Requirements from PyPI (3 GB): ROS 2 Jazzy, MindSpore and the tools'
-	@$(PIP) install -qq -r requirements/runtime.txt -r requirements/build.txt \
-	  -r requirements/test.txt -c requirements/constraints.txt
+	@$(PIP) install -qq --no-warn-conflicts -r requirements/runtime.txt \
+	  -r requirements/build.txt -r requirements/test.txt -c requirements/constraints.txt
 	@$(PIP) install -qq --no-deps -r requirements/trackeval.txt
 	$(call done,requirements)
 

@@ -2,6 +2,8 @@
 import os
 import subprocess
 import sys
+import sysconfig
+import xml.etree.ElementTree as ElementTree
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +15,17 @@ SHARE = PREFIX / 'share' / 'deepsort_ros'
 
 pytestmark = pytest.mark.skipif(
     not SHARE.is_dir(), reason='installed by colcon, not into the environment of this Python')
+
+
+def distribution():
+    """Return what pip knows of the installed package (the checkout may hold an older record)."""
+    found, = metadata.distributions(name='deepsort_ros', path=[sysconfig.get_path('platlib')])
+    return found
+
+
+def test_installed_version_is_that_of_package_xml():
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    assert distribution().version == manifest.findtext('version')
 
 
 @pytest.mark.parametrize('folder', ['config', 'launch', 'models'])
@@ -27,7 +40,7 @@ def test_share_holds_the_files_of_the_checkout(folder):
 def test_every_module_of_the_checkout_is_installed():
     package = ROOT / 'deepsort_ros'
     expected = {path.relative_to(ROOT).as_posix() for path in package.rglob('*.py')}
-    installed = {path.as_posix() for path in metadata.files('deepsort_ros')}
+    installed = {path.as_posix() for path in distribution().files}
     assert expected - installed == set()
 
 

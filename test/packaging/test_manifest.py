@@ -3,7 +3,6 @@ import ast
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -68,7 +67,3 @@ def test_requirements_name_every_imported_package():
 def test_every_requirement_is_pinned(name):
     for line in requirements(name):
         assert re.fullmatch(r'[\w.-]+==[\w.]+(; python_version [<>]=? "[\d.]+")?', line)
-
-
-def test_installed_version_is_that_of_package_xml():
-    assert metadata.version('deepsort_ros') == manifest().findtext('version')
