@@ -1,21 +1,22 @@
 """Detection and track messages to arrays and back."""
 from __future__ import annotations
 
-from array import array
 import math
+from array import array
 
-from builtin_interfaces.msg import Time
-from deepsort_ros.msg import Track
-from deepsort_ros.msg import TrackArray
-from deepsort_ros.tracking import Detections
-from deepsort_ros.tracking import Tracks
-from geometry_msgs.msg import Vector3
 import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Vector3
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
 from vision_msgs.msg import Detection2D
 from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import ObjectHypothesisWithPose
+
+from deepsort_ros.msg import Track
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.tracking import Detections
+from deepsort_ros.tracking import Tracks
 
 NANOSECONDS = 1_000_000_000
 

@@ -96,6 +96,7 @@ class Player:
         self._tracks_topic = tracks_topic
         self._sent: dict[int, float] = {}
         self._played = Played()
+        self._arrived = 0.0
         self._on_tracks: Callable[[TrackArray], Any] | None = None
 
     def wait_for_tracker(self, timeout: float = 60.0) -> None:
@@ -147,13 +148,11 @@ class Player:
                 continue
             self._sent[stamp] = time.monotonic()
             self._played.pairs += 1
-            if rate is None and not self._spin_until(lambda: stamp not in self._sent, timeout):
+            if rate is None and not self._spin_until(lambda: not self._sent, timeout):
                 raise PlayerError(f'no tracks within {timeout:g} s for the image stamped {stamp}')
-        while self._sent:
-            before = len(self._played.tracks)
-            if not self._spin_until(
-                    lambda: not self._sent or len(self._played.tracks) > before, settle):
-                break
+        self._arrived = time.monotonic()
+        while self._sent and time.monotonic() - self._arrived < settle:
+            self._spin_until(lambda: not self._sent, settle / 10)
         return self._played
 
     def close(self) -> None:
@@ -162,6 +161,7 @@ class Player:
         self._node.destroy_node()
 
     def _received(self, message: TrackArray) -> None:
+        self._arrived = time.monotonic()
         sent = self._sent.pop(nanoseconds(message.header.stamp), None)
         if sent is not None:
             self._played.latencies.append(time.monotonic() - sent)

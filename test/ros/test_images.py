@@ -1,13 +1,14 @@
 """Image messages become the right pixels, whatever their encoding, padding and byte order."""
 import cv2
-from deepsort_ros.ros.images import ImageError
-from deepsort_ros.ros.images import read_image
-from deepsort_ros.ros.images import write_image
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+
+from deepsort_ros.ros.images import ImageError
+from deepsort_ros.ros.images import read_image
+from deepsort_ros.ros.images import write_image
 
 HEIGHT, WIDTH = 24, 36
 

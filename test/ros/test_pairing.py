@@ -1,8 +1,9 @@
 """Images meet the detections computed from them, and no others."""
 import itertools
 
-from deepsort_ros.ros.pairing import Pairer
 import pytest
+
+from deepsort_ros.ros.pairing import Pairer
 
 STEP = 33_333_333
 FRAMES = 150

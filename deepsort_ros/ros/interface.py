@@ -1,0 +1,78 @@
+"""
+The topics and services of the node, as the README shows them.
+
+``python -m deepsort_ros.ros.interface topics`` and ``... services`` print the two tables.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Topic(NamedTuple):
+    """A topic: name, type, whether the node publishes or subscribes, what it carries."""
+
+    name: str
+    type: str
+    direction: str
+    meaning: str
+
+
+class Service(NamedTuple):
+    """A service: name, type, what it does."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+TOPICS = (
+    Topic('image', 'sensor_msgs/msg/Image', 'in',
+          'any common encoding, padded rows included; best effort, so that every publisher '
+          'connects'),
+    Topic('image/compressed', 'sensor_msgs/msg/CompressedImage', 'in',
+          'JPEG or PNG, instead of `image` with `image_transport: compressed`'),
+    Topic('detections', 'vision_msgs/msg/Detection2DArray', 'in',
+          'with the stamp of their image; the best hypothesis of each detection counts'),
+    Topic('tracks', 'deepsort_ros/msg/TrackArray', 'out',
+          'one for every image with detections, under the header of the image'),
+    Topic('tracks/detections', 'vision_msgs/msg/Detection2DArray', 'out',
+          'the same tracks with `id` filled in; only while somebody subscribes'),
+    Topic('~/overlay', 'sensor_msgs/msg/Image', 'out',
+          'the image with boxes, ids and trails; only while somebody subscribes'),
+    Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out',
+          'once a second: inputs, tracking and appearance, problems in words'),
+)
+SERVICES = (
+    Service('~/reset', 'std_srvs/srv/Trigger',
+            'drop all tracks, raise `session` by one, try a failed network again; ids go on'),
+    Service('~/enable', 'std_srvs/srv/SetBool', 'false: ignore all messages until true'),
+)
+
+
+def topics_text() -> str:
+    """Return the topic table of the README."""
+    rows = [f'| {t.direction} | `{t.name}` | `{t.type}` | {t.meaning} |' for t in TOPICS]
+    return '\n'.join(['| | topic | type | |', '|---|---|---|---|', *rows]) + '\n'
+
+
+def services_text() -> str:
+    """Return the service table of the README."""
+    rows = [f'| `{s.name}` | `{s.type}` | {s.meaning} |' for s in SERVICES]
+    return '\n'.join(['| service | type | |', '|---|---|---|', *rows]) + '\n'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one of the tables."""
+    parser = argparse.ArgumentParser(prog='python -m deepsort_ros.ros.interface',
+                                     description='Print a table of the README.')
+    parser.add_argument('table', choices=('topics', 'services'))
+    table = parser.parse_args(arguments).table
+    print(topics_text() if table == 'topics' else services_text(), end='')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

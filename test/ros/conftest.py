@@ -1,0 +1,37 @@
+"""Fixtures of the live tests."""
+import os
+
+import live
+import pytest
+
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+# Read when this process makes its first participant: small shared memory loses images.
+os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(live.PROFILE))
+
+
+@pytest.fixture(scope='module')
+def domain():
+    """Return a ROS_DOMAIN_ID for this module."""
+    return live.new_domain()
+
+
+@pytest.fixture(scope='module')
+def graph(domain):
+    """Yield test nodes on the module's domain."""
+    graph = live.Graph(domain)
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def start_node(tmp_path, domain):
+    """Return a function that starts a node; all are stopped at the end."""
+    nodes = []
+
+    def start(*arguments, **parameters):
+        nodes.append(live.NodeProcess(tmp_path, domain, *arguments, **parameters))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.stop()

@@ -1,0 +1,139 @@
+"""Diagnostics say in words what is wrong, and OK only when nothing is."""
+import dataclasses
+import time
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from deepsort_ros.ros.diagnostics import DROPPED
+from deepsort_ros.ros.diagnostics import Monitor
+from deepsort_ros.ros.diagnostics import Situation
+from deepsort_ros.ros.pairing import PairingCounts
+
+FINE = Situation(
+    name='front/tracker', active=True, enabled=True,
+    topics={'image': '/camera/image', 'detections': '/detections'},
+    publishers={'image': 1, 'detections': 1}, pairing=PairingCounts(), waiting_pairs=0, queue=0,
+    session=0, appearance_mode='always', appearance={'device': 'CPU', 'model': 'bundled'},
+    appearance_error=None)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a steady clock that the test moves."""
+    class Clock:
+        now = 1000.0
+
+    monkeypatch.setattr(time, 'monotonic', lambda: Clock.now)
+    return Clock
+
+
+def running(monitor, clock, seconds):
+    """Let both inputs deliver and pair for some seconds."""
+    pairing = PairingCounts()
+    for _ in range(round(seconds * 10)):
+        clock.now += 0.1
+        for entry in monitor.inputs.values():
+            entry.arrived()
+        pairing.paired += 1
+    return dataclasses.replace(FINE, pairing=pairing)
+
+
+def report(monitor, situation):
+    statuses = monitor.report(situation)
+    return {status.name.split(': ')[1]: status for status in statuses}
+
+
+def values(status):
+    return {value.key: value.value for value in status.values}
+
+
+def test_a_running_node_is_ok_and_says_how_fast_it_is(clock):
+    monitor = Monitor()
+    statuses = report(monitor, running(monitor, clock, 6))
+    assert {s.level for s in statuses.values()} == {DiagnosticStatus.OK}
+    assert statuses['inputs'].message == 'image 10.0 Hz, detections 10.0 Hz'
+    assert statuses['inputs'].name == 'front/tracker: inputs'
+    assert statuses['appearance'].message == 'always on CPU'
+
+
+@pytest.mark.parametrize('publishers, words', [
+    (0, 'no image for 7 s on /camera/image: nobody publishes it'),
+    (2, 'no image for 7 s on /camera/image: 2 publisher(s), but nothing arrives')])
+def test_silence_of_five_seconds_is_told_with_topic_and_reason(clock, publishers, words):
+    monitor = Monitor()
+    situation = dataclasses.replace(
+        running(monitor, clock, 1), publishers={'image': publishers, 'detections': 1})
+    clock.now += 4
+    monitor.inputs['detections'].arrived()
+    assert report(monitor, situation)['inputs'].level == DiagnosticStatus.OK
+    clock.now += 3
+    inputs = report(monitor, situation)['inputs']
+    assert (inputs.level, inputs.message) == (DiagnosticStatus.WARN, words)
+
+
+def test_stamps_that_never_meet_are_told(clock):
+    monitor = Monitor()
+    running(monitor, clock, 6)
+    inputs = report(monitor, FINE)['inputs']
+    assert inputs.level == DiagnosticStatus.WARN
+    assert 'same stamp for 6 s' in inputs.message
+
+
+def test_incompatible_qos_is_an_error_with_its_topic(clock):
+    monitor = Monitor()
+    monitor.inputs['image'].qos_problem = 'a publisher offers another reliability'
+    inputs = report(monitor, FINE)['inputs']
+    assert inputs.level == DiagnosticStatus.ERROR
+    assert '/camera/image: a publisher offers another reliability' in inputs.message
+
+
+@pytest.mark.parametrize('reason', [r for r in DROPPED if r != 'disabled'])
+def test_a_dropped_frame_warns_once_with_its_reason_and_stays_counted(clock, reason):
+    monitor = Monitor()
+    situation = running(monitor, clock, 1)
+    monitor.drop(reason)
+    tracking = report(monitor, situation)['tracking']
+    assert (tracking.level, tracking.message) == (
+        DiagnosticStatus.WARN, f'1 frame(s) dropped: {DROPPED[reason]}')
+    tracking = report(monitor, situation)['tracking']
+    assert tracking.level == DiagnosticStatus.OK
+    assert values(tracking)[f'dropped_{reason}'] == '1'
+
+
+def test_a_failed_network_is_an_error_and_says_why_and_what_to_do(clock):
+    situation = dataclasses.replace(FINE, appearance_error='CheckpointError: x.ckpt: no such file')
+    appearance = report(Monitor(), situation)['appearance']
+    assert appearance.level == DiagnosticStatus.ERROR
+    for words in ('x.ckpt: no such file', 'motion and overlap alone', 'reset'):
+        assert words in appearance.message
+
+
+def test_a_device_that_was_not_there_is_a_warning(clock):
+    situation = dataclasses.replace(
+        FINE, appearance={'device': 'CPU', 'fallback': 'no Ascend here, using the CPU'})
+    appearance = report(Monitor(), situation)['appearance']
+    assert (appearance.level, appearance.message) == (
+        DiagnosticStatus.WARN, 'no Ascend here, using the CPU')
+
+
+def test_a_node_that_is_not_active_is_stale(clock):
+    statuses = report(Monitor(), dataclasses.replace(FINE, active=False))
+    assert {s.level for s in statuses.values()} == {DiagnosticStatus.STALE}
+
+
+def test_latency_is_given_in_percentiles(clock):
+    monitor = Monitor()
+    for milliseconds in range(1, 101):
+        monitor.sample({'latency': milliseconds / 1000})
+    tracking = values(report(monitor, FINE)['tracking'])
+    assert (tracking['latency_p50_ms'], tracking['latency_p95_ms']) == ('50.50', '95.05')
+    assert tracking['latency_p99_ms'] == '99.01'
+
+
+def test_ignored_detections_are_counted_by_reason(clock):
+    monitor = Monitor()
+    monitor.tracked(2, 0, {'invalid': 3})
+    monitor.tracked(2, 0, {'invalid': 1, 'class': 2})
+    tracking = values(report(monitor, FINE)['tracking'])
+    assert (tracking['ignored_invalid'], tracking['ignored_class']) == ('4', '2')
