@@ -88,21 +88,20 @@ def feature_parameters(path: Path) -> Parameters:
     stored = {name: np.asarray(parameter.asnumpy()) for name, parameter in read(path).items()}
     wanted = {name: tuple(parameter.shape)
               for name, parameter in AppearanceNetwork().parameters_dict().items()}
-    faults = []
-    for name, shape in wanted.items():
-        value = stored.get(name)
-        if value is None:
-            if not name.startswith(OPTIONAL_PREFIXES):
-                faults.append(f'{name} is missing')
-        elif value.shape != shape:
-            faults.append(f'{name} is {value.shape}, not {shape}')
-        elif not np.isfinite(value).all():
-            faults.append(f'{name} is not finite')
-    faults += [f'{name} is unexpected' for name in stored if name not in wanted
-               and not name.startswith(OPTIMIZER_PREFIXES + OPTIONAL_PREFIXES)]
+    missing = [name for name in wanted
+               if name not in stored and not name.startswith(OPTIONAL_PREFIXES)]
+    unexpected = [name for name in stored if name not in wanted
+                  and not name.startswith(OPTIMIZER_PREFIXES + OPTIONAL_PREFIXES)]
+    used = [name for name in wanted if name in stored]
+    misshaped = [f'{name} {stored[name].shape} instead of {wanted[name]}' for name in used
+                 if stored[name].shape != wanted[name]]
+    not_finite = [name for name in used if not np.isfinite(stored[name]).all()]
+    faults = [f'{what}: {", ".join(names)}' for what, names in (
+        ('missing', missing), ('unexpected', unexpected), ('misshaped', misshaped),
+        ('not finite', not_finite)) if names]
     if faults:
-        raise CheckpointError(f'{path} does not fit the network: {"; ".join(faults)}')
-    return {name: stored[name].astype(np.float32) for name in wanted if name in stored}
+        raise CheckpointError(f'{path} does not fit the network; {"; ".join(faults)}')
+    return {name: stored[name].astype(np.float32) for name in used}
 
 
 def assign(network: Any, parameters: Mapping[str, NDArray[Any]]) -> None:

@@ -53,7 +53,8 @@ class TrainConfig:
     :param learning_rate: its peak; linear warm-up, then cosine to a hundredth.
     :param dropout: share of the flattened activations dropped.
     :param pretrained: checkpoint (path or ``bundled``) to start from, or None.
-    :param resume: go on from ``training.ckpt`` in the output folder.
+    :param resume: go on from ``training.ckpt`` in the output folder; with the same
+        configuration this repeats an uninterrupted run exactly, ``steps`` may be changed.
     :param save_every: steps between two states to resume from.
     """
 
@@ -96,23 +97,17 @@ class Progress:
     learning_rate: float
 
 
-class _Objective(nn.Cell):
-    """The losses of one batch."""
+def _objective(network: AppearanceNetwork) -> Callable[[Any, Any, Any], Any]:
+    """
+    Return the function from a batch to its total, identity and triplet loss.
 
-    def __init__(self, network: AppearanceNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def construct(self, images: Any, labels: Any, kept: Any) -> Any:
-        """
-        Return total, identity and triplet loss.
-
-        :param kept: (N, 16384) float32, the dropout mask: an input, so that a resumed run repeats
-            an uninterrupted one.
-        """
-        feature = self.network.head(self.network.trunk(images) * kept)
+    Not a Cell around the network: that would rename the network's parameters.
+    """
+    def losses(images: Any, labels: Any, kept: Any) -> Any:
+        # Dropout with the mask as an input, so that a resumed run repeats an uninterrupted one.
+        feature = network.head(network.trunk(images) * kept)
         identity = ops.cross_entropy(
-            self.network.logits(feature), labels, label_smoothing=LABEL_SMOOTHING)
+            network.logits(feature), labels, label_smoothing=LABEL_SMOOTHING)
         unit = feature / ops.sqrt((feature * feature).sum(1, keepdims=True) + 1e-12)
         squared = 2.0 - 2.0 * ops.matmul(unit, unit.T)
         distance = ops.sqrt(ops.maximum(squared, ms.Tensor(1e-6, ms.float32)))
@@ -121,6 +116,8 @@ class _Objective(nn.Cell):
         nearest_other = (distance + 10.0 * same).min(axis=1)
         triplet = ops.relu(farthest_same - nearest_other + TRIPLET_MARGIN).mean()
         return identity + triplet, identity, triplet
+
+    return losses
 
 
 def learning_rates(config: TrainConfig) -> list[float]:
@@ -174,7 +171,6 @@ class _Run:
     """Network, optimizer and compiled step of one training run."""
 
     def __init__(self, config: TrainConfig, crops: Crops) -> None:
-        ms.set_context(mode=ms.GRAPH_MODE)
         ms.set_seed(config.seed)
         labels, self._labels = np.unique(crops.identity, return_inverse=True)
         self._config = config
@@ -190,12 +186,12 @@ class _Run:
         trained = [p for p in self.network.trainable_params()
                    if not p.name.startswith('batch_norm.')]
         decayed = [p for p in trained if p.ndim > 1]
-        self.optimizer = nn.AdamWeightDecay(
+        self.optimizer = nn.Adam(
             [{'params': decayed, 'weight_decay': config.weight_decay},
              {'params': [p for p in trained if p.ndim == 1], 'weight_decay': 0.0}],
             learning_rate=self.rates)
-        objective = _Objective(self.network)
-        gradient = ms.value_and_grad(objective, None, self.optimizer.parameters, has_aux=True)
+        gradient = ms.value_and_grad(
+            _objective(self.network), None, self.optimizer.parameters, has_aux=True)
         optimizer = self.optimizer
 
         @ms.jit
@@ -221,8 +217,9 @@ class _Run:
             number + 1, config.steps, loss, identity, triplet, self.rates[number])
 
     def state(self) -> dict[str, Any]:
-        """Return all parameters a resumed run needs."""
-        return {**self.optimizer.parameters_dict(), **self.network.parameters_dict()}
+        """Return all parameters a resumed run needs; its learning rates come from its steps."""
+        both = {**self.optimizer.parameters_dict(), **self.network.parameters_dict()}
+        return {name: own for name, own in both.items() if name != 'learning_rate'}
 
     def save(self, done: int) -> None:
         """Write the model and the state to resume from."""
