@@ -34,14 +34,14 @@ def test_share_holds_the_files_of_the_checkout(folder):
                 if path.is_file() and '__pycache__' not in path.parts}
     installed = {path.relative_to(SHARE).as_posix() for path in (SHARE / folder).rglob('*')
                  if path.is_file() and '__pycache__' not in path.parts}
-    assert installed == expected
+    assert installed == expected, 'run "make env"'
 
 
 def test_every_module_of_the_checkout_is_installed():
     package = ROOT / 'deepsort_ros'
     expected = {path.relative_to(ROOT).as_posix() for path in package.rglob('*.py')}
     installed = {path.as_posix() for path in distribution().files}
-    assert expected - installed == set()
+    assert expected - installed == set(), 'run "make env"'
 
 
 @pytest.mark.parametrize('name', ['deepsort', 'tracker_node'])
