@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',
     'deepsort_ros.reid.checkpoint.CheckpointError', 'deepsort_ros.reid.dataset.DatasetError',
-    'deepsort_ros.ros.bag.BagError'))
+    'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.ros.bag.BagError'))
 Progress = Callable[[int, int], None]
 
 
@@ -82,7 +83,7 @@ def _encoder(settings: Settings) -> Any:
         model=settings.model, device=settings.device, device_id=settings.device_id,
         precision=settings.precision, batch_buckets=settings.batch_buckets,
         color_order=settings.color_order)
-    encoder.warm_up()
+    encoder.warm_up(lambda text: print(f'deepsort: {text}', file=sys.stderr))
     return encoder
 
 
@@ -99,9 +100,11 @@ def _track(args: argparse.Namespace) -> int:
     output = args.output or Path(f'{sequence.name}.txt')
     with progress_bar('tracking', 'frame', args.json) as progress:
         summary = track(sequence, settings, encoder, output, args.lost, progress)
+    summary.encoder = encoder.describe() if encoder else {}
+    device = summary.encoder.get('device')
     _report(summary, args.json, (
         f'{output}: {summary.rows} rows, {summary.ids} ids in {summary.frames} of '
-        f'{summary.length} frames, {summary.crops} features, '
+        f'{summary.length} frames, {summary.crops} features{f" on {device}" if device else ""}, '
         f'{summary.frames_per_second:.1f} frames/s'))
     return _outcome(summary, output)
 
@@ -325,6 +328,8 @@ def _is_input_error(error: Exception) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = build_parser().parse_args(argv)
+    # Whoever asks to end gets an orderly end; MindSpore also turns Ctrl-C into SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
     except KeyboardInterrupt:

@@ -1,7 +1,9 @@
 """The command line, run for real on small data: output, exit codes, one-line errors."""
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,21 @@ def test_what_track_cannot_use_is_named_with_exit_code_2(
     code, _, err = run(capsys, 'track', '--output', tmp_path / 'r.txt', *args)
     assert code == 2
     assert says in err.splitlines()[-1] and err.splitlines()[-1].startswith('deepsort: ')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_in_one_line_with_exit_code_1(
+        tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'deepsort_ros.cli', 'sample', tmp_path / 's', '--seconds', '600'],
+        stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / 's' / 'img1' / '000003.jpg').exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err == 'deepsort: interrupted\n'
 
 
 def test_a_sequence_without_images_needs_appearance_off(

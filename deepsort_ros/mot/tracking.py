@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class TrackingSummary:
     :param rows: written; :param ids: different ids among them.
     :param crops: features computed; :param ignored: detections left out, by reason.
     :param seconds: wall time; :param stage_seconds: of it, by stage of the pipeline.
+    :param encoder: what computed the features, as it describes itself; empty without.
     :param interrupted: Ctrl-C ended the run; the results so far are complete.
     :param encoder_error: why appearance failed, None when it did not.
     """
@@ -57,6 +59,7 @@ class TrackingSummary:
     seconds: float = 0.0
     frames_per_second: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    encoder: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     encoder_error: str | None = None
 
@@ -88,6 +91,10 @@ class StoredFeatures:
             path, values[:, :MOT_COLUMNS], TableKind.DETECTIONS)
         self._features = values[self.table.line - 1, MOT_COLUMNS:].astype(np.float32)
         self._rows = slice(0, 0)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the file, in place of device and model."""
+        return {'features': str(self.table.path)}
 
     @property
     def dimensions(self) -> int:
