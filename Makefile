@@ -62,6 +62,8 @@ clean: ## Remove the environment, the builds and the output.
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.10, 3.11 or 3.12, which MindSpore 2.10 needs:' \
 	  'install one, or name it: make env PYTHON=/path/to/python'; exit 1; }
+	@command -v c++ > /dev/null || { echo 'No C++ compiler:' \
+	  'Debian and Ubuntu have one in the package g++'; exit 1; }
 	@echo '[1/4] Virtual environment in $(VENV), with $(PYTHON)'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo 'Debian and Ubuntu have this in the package python3-venv'; exit 1; }
