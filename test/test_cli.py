@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deepsort_ros.cli import build_parser
@@ -13,8 +14,11 @@ from deepsort_ros.cli import main
 from deepsort_ros.cli import resolve_settings
 from deepsort_ros.mot.scene import SceneConfig
 from deepsort_ros.mot.scene import write_scene
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import format_row
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.settings import SettingError
 
 COMMANDS = tuple(build_parser()._subparsers._group_actions[0].choices)
@@ -90,6 +94,49 @@ def test_sample_track_evaluate_render_and_info_work_hand_in_hand(tmp_path: Path,
                        (folder / 'det' / 'det.txt', 'MOTChallenge detections')):
         code, out, _ = run(capsys, 'info', path, '--json')
         assert code == 0 and json.loads(out)['kind'] == kind
+
+
+def write_bag(scene: Path, path: Path) -> None:
+    from rclpy.serialization import serialize_message
+    from rosbags.rosbag2 import Writer
+
+    from deepsort_ros.ros.bag import DETECTIONS_TYPE
+    from deepsort_ros.ros.bag import IMAGE_TYPES
+    from deepsort_ros.ros.bag import typestore
+    from deepsort_ros.ros.conversions import nanoseconds
+    from deepsort_ros.ros.player import sequence_messages
+    with Writer(path, version=9) as writer:
+        topics = [writer.add_connection(topic, kind, typestore=typestore()) for topic, kind in (
+            ('/camera/image', IMAGE_TYPES['raw']), ('/detections', DETECTIONS_TYPE))]
+        frames = open_sequence(scene).frames()
+        for count, message in enumerate(sequence_messages(frames, 15.0, NANOSECONDS)):
+            writer.write(topics[count % 2], nanoseconds(message.header.stamp),
+                         serialize_message(message))
+
+
+def test_bag_gives_the_tracks_that_track_gives(scene: Path, tmp_path: Path, capsys) -> None:
+    from rclpy.serialization import deserialize_message
+    from rosbags.rosbag2 import Reader
+
+    from deepsort_ros.msg import TrackArray
+    write_bag(scene, tmp_path / 'in')
+    code, out, _ = run(capsys, 'bag', tmp_path / 'in', tmp_path / 'out', '--appearance', 'off',
+                       '--set', 'frame_rate=15', '--json')
+    assert code == 0 and json.loads(out)['frames'] == 45
+    rows = []
+    with Reader(tmp_path / 'out') as bag:
+        for frame, (_, _, content) in enumerate(bag.messages(), 1):
+            for track in deserialize_message(bytes(content), TrackArray).tracks:
+                middle, size = track.bbox.center.position, (track.bbox.size_x, track.bbox.size_y)
+                tlwh = np.array([middle.x - size[0] / 2, middle.y - size[1] / 2, *size])
+                rows.append(format_row(frame, track.id, tlwh))
+    run(capsys, 'track', scene, '--appearance', 'off', '--lost', 'all', '--output',
+        tmp_path / 'r.txt')
+    assert rows == (tmp_path / 'r.txt').read_text().splitlines(keepends=True)
+    code, out, _ = run(capsys, 'info', tmp_path / 'out')
+    assert code == 0 and 'type: deepsort_ros/msg/TrackArray' in out and 'messages: 45' in out
+    code, _, err = run(capsys, 'bag', scene, tmp_path / 'new', '--appearance', 'off')
+    assert code == 2 and err.startswith(f'deepsort: {scene}: ') and err.count('\n') == 1
 
 
 def test_settings_come_from_preset_file_and_options_the_later_wins(tmp_path: Path) -> None:
