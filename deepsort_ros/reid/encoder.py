@@ -16,10 +16,10 @@ from deepsort_ros.reid.checkpoint import CheckpointError
 from deepsort_ros.reid.device import DeviceError
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.folding import fold
+from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FEATURE_SIZE
 from deepsort_ros.reid.network import HEIGHT
 from deepsort_ros.reid.network import WIDTH
-from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.preprocess import normalise
 from deepsort_ros.reid.runtime import ms
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepsort_ros.reid.runtime import ms
-
-nn = ms.nn
-ops = ms.ops
+from deepsort_ros.reid.runtime import nn
+from deepsort_ros.reid.runtime import ops
 
 HEIGHT = 128
 WIDTH = 64
@@ -83,7 +81,7 @@ class AppearanceNetwork(nn.Cell):
         # In every checkpoint of this network, and used by none.
         self.batch_norm = None if folded else nn.BatchNorm1d(FEATURE_SIZE)
         self.elu = Elu()
-        self.classifier = nn.Dense(FEATURE_SIZE, classes) if classes else None
+        self.classifier: Any = nn.Dense(FEATURE_SIZE, classes) if classes else None
 
     def trunk(self, images: Any) -> Any:
         """Return (N, 16384) from (N, 3, 128, 64)."""

@@ -20,5 +20,7 @@ if 'mindspore' in sys.modules and ISA_VARIABLE not in os.environ:
 os.environ.setdefault(ISA_VARIABLE, 'AVX2')
 
 import mindspore as ms  # noqa: E402
+from mindspore import nn  # noqa: E402
+from mindspore import ops  # noqa: E402
 
-__all__ = ['ms']
+__all__ = ['ms', 'nn', 'ops']

@@ -22,13 +22,12 @@ from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.dataset import read_market1501
-from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.network import AppearanceNetwork
+from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.preprocess import normalise
 from deepsort_ros.reid.runtime import ms
-
-nn = ms.nn
-ops = ms.ops
+from deepsort_ros.reid.runtime import nn
+from deepsort_ros.reid.runtime import ops
 
 LABEL_SMOOTHING = 0.1
 TRIPLET_MARGIN = 0.3

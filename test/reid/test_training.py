@@ -1,0 +1,122 @@
+"""Real, tiny training runs."""
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.augmentation import augment
+from deepsort_ros.reid.dataset import DatasetError
+from deepsort_ros.reid.training import BatchSampler
+from deepsort_ros.reid.training import learning_rates
+from deepsort_ros.reid.training import train
+from deepsort_ros.reid.training import TrainConfig
+
+STEPS = 8
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory):
+    """Return a folder of five people in clothes of their own, four crops each."""
+    folder = tmp_path_factory.mktemp('people')
+    generator = np.random.default_rng(1)
+    for identity in range(1, 6):
+        shirt, trousers = generator.integers(0, 256, (2, 3))
+        for crop in range(4):
+            image = np.empty((128, 64, 3))
+            image[:64], image[64:] = shirt, trousers
+            image += generator.normal(0, 10, image.shape)
+            name = f'{identity:04d}_c{crop % 2 + 1}s1_{crop:06d}_01.png'
+            assert cv2.imwrite(str(folder / name), np.clip(image, 0, 255).astype(np.uint8))
+    return folder
+
+
+def config(people, output, **changes):
+    values = {'steps': STEPS, 'identities': 2, 'crops': 2, 'held_out': 1, 'warmup_steps': 2,
+              'save_every': 100, **changes}
+    return TrainConfig(people, output, **values)
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(people, tmp_path_factory):
+    output = tmp_path_factory.mktemp('uninterrupted')
+    train(config(people, output))
+    return output
+
+
+def rows(output):
+    with (output / 'log.csv').open(newline='') as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_training_lowers_the_loss_and_writes_a_model_that_loads(uninterrupted):
+    losses = [float(row['loss']) for row in rows(uninterrupted)]
+    assert len(losses) == STEPS
+    assert min(losses[-3:]) < losses[0]
+    checkpoint.feature_parameters(uninterrupted / 'model.ckpt')
+
+
+def test_a_run_stopped_by_ctrl_c_and_resumed_equals_an_uninterrupted_one(
+        people, uninterrupted, tmp_path):
+    def stop(progress):
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config(people, tmp_path), stop)
+    assert len(rows(tmp_path)) == 3
+    seen = []
+    train(config(people, tmp_path, resume=True), lambda progress: seen.append(progress.step))
+    assert seen == list(range(4, STEPS + 1))
+    assert rows(tmp_path) == rows(uninterrupted)
+    once = checkpoint.feature_parameters(uninterrupted / 'model.ckpt')
+    twice = checkpoint.feature_parameters(tmp_path / 'model.ckpt')
+    for name, value in once.items():
+        np.testing.assert_array_equal(twice[name], value, err_msg=name)
+
+
+def test_a_state_of_other_identities_is_not_resumed(people, uninterrupted, tmp_path):
+    (tmp_path / 'training.ckpt').write_bytes((uninterrupted / 'training.ckpt').read_bytes())
+    with pytest.raises(checkpoint.CheckpointError, match='classifier.weight'):
+        train(config(people, tmp_path, held_out=2, resume=True))
+
+
+def test_data_that_cannot_be_used_is_named(people, tmp_path):
+    with pytest.raises(DatasetError, match='absent is not a folder'):
+        train(config(tmp_path / 'absent', tmp_path))
+    with pytest.raises(DatasetError, match='identities: 5 per batch, but the data has 4'):
+        train(config(people, tmp_path, identities=5))
+
+
+@pytest.mark.parametrize('name, value', [
+    ('steps', 0), ('identities', 1), ('crops', 1), ('learning_rate', 0.0), ('dropout', 1.0)])
+def test_a_number_without_meaning_is_refused_by_name(tmp_path, name, value):
+    with pytest.raises(ValueError, match=f'^{name}: {value}'):
+        TrainConfig(tmp_path, tmp_path, **{name: value})
+
+
+def test_every_identity_comes_once_per_round_with_crops_of_its_own():
+    identity = np.repeat(np.arange(6), [4, 1, 5, 3, 2, 8])
+    sampler = BatchSampler(identity, 2, 3, seed=0)
+    drawn = [identity[sampler.batch(step)].reshape(2, 3) for step in range(3)]
+    assert all((batch == batch[:, :1]).all() for batch in drawn)
+    assert sorted(np.concatenate([batch[:, 0] for batch in drawn])) == list(range(6))
+    assert len(set(sampler.batch(0))) >= 2
+    assert np.array_equal(sampler.batch(7), BatchSampler(identity, 2, 3, seed=0).batch(7))
+
+
+def test_the_learning_rate_warms_up_then_falls_to_a_hundredth(tmp_path):
+    rates = learning_rates(TrainConfig(
+        tmp_path, tmp_path, steps=100, warmup_steps=10, learning_rate=1.0))
+    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == pytest.approx(1.0)
+    assert all(a >= b for a, b in zip(rates[9:], rates[10:]))
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_augmentation_keeps_the_original_and_repeats_under_its_seed():
+    crops = np.random.default_rng(0).integers(0, 256, (8, 128, 64, 3), dtype=np.uint8)
+    original = crops.copy()
+    first = augment(crops, np.random.default_rng(5))
+    assert np.array_equal(crops, original) and not np.array_equal(first, crops)
+    assert np.array_equal(first, augment(crops, np.random.default_rng(5)))
