@@ -243,7 +243,8 @@ def _draw_house(image: Image, left: int, wide: int, ground: int, number: int,
                      (232, 236, 238), 1)
     shop = round(ground - (ground - top) * 0.3)
     cv2.rectangle(image, (left + 8, shop), (left + wide - 8, ground), (70, 62, 56), cv2.FILLED)
-    awning: Color = tuple(float(c) for c in random.integers(60, 190, 3))  # type: ignore[assignment]
+    blue, green, red = random.integers(60, 190, 3)
+    awning: Color = (float(blue), float(green), float(red))
     cv2.rectangle(image, (left + 4, shop - 4), (left + wide - 4, shop + 12), awning, cv2.FILLED)
 
 

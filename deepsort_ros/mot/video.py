@@ -42,7 +42,8 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, frame_rate: float, max_width: int = 0) -> None:
-        """Create the file; the first image decides its size."""
+        """Create the file and its folder; the first image decides its size."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._partial = path.with_name(f'.{path.name}.partial.mp4')
         self._rate = fractions.Fraction(frame_rate).limit_denominator(1001)
