@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.reid.dataset import Crops
+from deepsort_ros.reid.encoder import Encoder
+
 
 @dataclass(frozen=True)
 class ReidScores:
@@ -59,3 +62,18 @@ def score_features(feature: NDArray[np.float32], identity: NDArray[np.int64],
         rank1=float(np.mean(first < 1)), rank5=float(np.mean(first < 5)),
         rank10=float(np.mean(first < 10)), mean_ap=float(np.mean(precisions)),
         queries=len(ranks))
+
+
+def score_encoder(encoder: Encoder, crops: Crops) -> ReidScores:
+    """
+    Encode crops and score their features, see :func:`score_features`.
+
+    :raises ValueError: no identity is seen by two cameras.
+    """
+    count, height, width, _ = crops.images.shape
+    # One above the other the crops are an image, and each of them a box.
+    tall = crops.images.reshape(count * height, width, 3)
+    boxes = np.zeros((count, 4))
+    boxes[:, 1] = height * np.arange(count)
+    boxes[:, 2:] = width, height
+    return score_features(encoder.encode(tall, boxes, 'rgb8'), crops.identity, crops.camera)

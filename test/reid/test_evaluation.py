@@ -7,7 +7,7 @@ from deepsort_ros.reid.evaluation import score_features
 
 
 def at(degrees):
-    """Unit features at angles: the nearer the angle, the more similar."""
+    """Return unit features at angles: the nearer the angle, the more similar."""
     radians = np.radians(degrees)
     return np.column_stack((np.cos(radians), np.sin(radians))).astype(np.float32)
 
