@@ -25,7 +25,7 @@ Indices = NDArray[np.int64]
 
 class Pairs(NamedTuple):
     """
-    Pairs of tracks and detections that may be matched, sorted by track.
+    Pairs of tracks and detections that may be matched, each pair once.
 
     :param row: (P,) track; :param column: (P,) detection; :param cost: (P,) of the match.
     """
@@ -56,16 +56,16 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state)
-    # sum w (z - x)^2 = sum w z^2 - 2 w x z + w x^2 is one matrix product over all pairs; its
-    # cancellation only blurs the gate's edge, which the few pairs near or inside are held to.
-    weighted = weight * mean
-    track = np.concatenate(
-        (weight, -2 * weighted, (weighted * mean).sum(axis=1, keepdims=True)), axis=1)
-    detection = np.concatenate(
-        (measurement ** 2, measurement, np.ones((len(measurement), 1))), axis=1)
-    row, column = np.nonzero(track @ detection.T <= GATE + 1e-3)
-    exact = (weight[row] * (measurement[column] - mean[row]) ** 2).sum(axis=1)
-    inside = exact <= GATE
+    # Along x alone, a track's gate is an interval: a sweep finds the few detections in it.
+    order = np.argsort(measurement[:, 0])
+    reach = np.sqrt(GATE / weight[:, 0])
+    x = measurement[order, 0]
+    first = np.searchsorted(x, mean[:, 0] - reach)
+    count = np.searchsorted(x, mean[:, 0] + reach, side='right') - first
+    row = np.repeat(np.arange(len(mean)), count)
+    column = order[np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)]
+    distance = (weight[row] * (measurement[column] - mean[row]) ** 2).sum(axis=1)
+    inside = distance <= GATE
     return row[inside], column[inside]
 
 
@@ -97,29 +97,37 @@ def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matc
     """
     rows, columns = [], []
     left = np.arange(detections)
-    order = np.argsort(level, kind='stable')
-    levels, starts = np.unique(level[order], return_index=True)
-    position = np.empty(len(level), dtype=np.int64)
-    place = np.arange(detections)
     pair_level = level[pairs.row]
-    for number, members in zip(levels, np.split(order, starts[1:])):
+    by_level = np.argsort(pair_level, kind='stable')
+    members_by_level = np.argsort(level, kind='stable')
+    numbers, sizes = np.unique(level, return_counts=True)
+    pair_ends = np.searchsorted(pair_level[by_level], numbers, side='right')
+    position = np.empty(len(level), dtype=np.int64)
+    place = np.empty(detections, dtype=np.int64)
+    member_start = pair_start = turns = 0
+    for size, pair_end in zip(sizes.tolist(), pair_ends.tolist()):
         if not len(left):
             break
-        chosen = np.flatnonzero(pair_level == number)
-        chosen = chosen[place[pairs.column[chosen]] >= 0]
+        members = members_by_level[member_start:member_start + size]
+        chosen = by_level[pair_start:pair_end]
+        member_start, pair_start = member_start + size, pair_end
+        if len(chosen):
+            left, turns = np.roll(left, -turns), 0
+            place[:] = -1
+            place[left] = np.arange(len(left))
+            chosen = chosen[place[pairs.column[chosen]] >= 0]
         if not len(chosen):
-            # On equal costs the solver gives the first rows the first columns.
-            if len(members) < len(left):
-                left = np.roll(left, -len(members))
-        else:
-            position[members] = np.arange(len(members))
-            cost = np.full((len(members), len(left)), limit + EXCESS)
-            cost[position[pairs.row[chosen]], place[pairs.column[chosen]]] = pairs.cost[chosen]
-            matching = assign(cost, limit)
-            rows.append(members[matching.row])
-            columns.append(left[matching.column])
-            left = left[matching.left]
-        place[:] = -1
-        place[left] = np.arange(len(left))
+            # Without a pair the solver gives the first rows the first columns, and these go to
+            # the end.
+            turns += size if size < len(left) else 0
+            continue
+        position[members] = np.arange(size)
+        cost = np.full((size, len(left)), limit + EXCESS)
+        cost[position[pairs.row[chosen]], place[pairs.column[chosen]]] = pairs.cost[chosen]
+        matching = assign(cost, limit)
+        rows.append(members[matching.row])
+        columns.append(left[matching.column])
+        left = left[matching.left]
     nothing = np.empty(0, dtype=np.int64)
-    return Matching(np.concatenate((nothing, *rows)), np.concatenate((nothing, *columns)), left)
+    return Matching(np.concatenate((nothing, *rows)), np.concatenate((nothing, *columns)),
+                    np.roll(left, -turns))

@@ -49,10 +49,12 @@ def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum((first[:, :2] + first[:, 2:])[:, None], second[:, :2] + second[:, 2:])
-    side = np.maximum(high - low, 0.0)
-    common: NDArray[np.float64] = side[..., 0] * side[..., 1]
+    end, other_end = first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:]
+    common: NDArray[np.float64] = np.ones((len(first), len(second)))
+    for axis in (0, 1):
+        side = np.minimum(end[:, axis, None], other_end[:, axis])
+        side -= np.maximum(first[:, axis, None], second[:, axis])
+        common *= np.maximum(side, 0.0, out=side)
     return common
 
 

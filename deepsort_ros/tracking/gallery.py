@@ -7,20 +7,35 @@ from numpy.typing import NDArray
 # Pairs whose galleries are compared in one go: bounds the copy of gathered rings.
 CHUNK = 32
 
+# Newest features that :meth:`Gallery.recent_distance` looks at.
+RECENT = 4
+
+# Features that come in between two computations of a slot's anchor, once it holds many.
+REFRESH = 32
+
+# Radians by which rounding may falsify an angle.
+ANGLE_TOLERANCE = 2e-3
+
 
 class Gallery:
     """
     Up to ``budget`` unit features for each slot; a slot is the number a track keeps for life.
 
     Slots and ring depth grow by doubling, only as far as tracks and features come in.
+
+    Each slot has an anchor, a direction near all its features, and a spread, the largest angle
+    between the anchor and a feature held. They rule out most slots without a look at their ring:
+    no feature is closer to a query than the anchor's angle to it, less the spread.
     """
 
     def __init__(self, budget: int) -> None:
         """Start empty; the feature length is that of the first features."""
         self._budget = budget
         self._rings = np.zeros((0, 0, 0), dtype=np.float32)
-        self._count = np.zeros(0, dtype=np.int64)
-        self._next = np.zeros(0, dtype=np.int64)
+        self._anchor = np.zeros((0, 0), dtype=np.float32)
+        self._spread = np.zeros(0, dtype=np.float32)
+        # Features held, place of the next one, features since the anchor was computed.
+        self._count, self._next, self._since = np.zeros((3, 0), dtype=np.int64)
 
     @property
     def feature_length(self) -> int:
@@ -30,13 +45,13 @@ class Gallery:
     @property
     def nbytes(self) -> int:
         """Memory reserved, in bytes."""
-        return self._rings.nbytes + self._count.nbytes + self._next.nbytes
+        return self._rings.nbytes + self._anchor.nbytes + 4 * self._count.nbytes
 
     def count(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (N,) int64, features held for each of (N,) slots."""
-        known = slots < len(self._count)
-        return np.where(known, self._count[np.where(known, slots, 0)], 0) if len(
-            self._count) else np.zeros(len(slots), dtype=np.int64)
+        if not len(self._count):
+            return np.zeros(len(slots), dtype=np.int64)
+        return np.where(slots < len(self._count), self._count.take(slots, mode='clip'), 0)
 
     def clear(self, slots: NDArray[np.int64]) -> None:
         """Forget what (N,) slots hold, for new tracks to use them."""
@@ -50,13 +65,38 @@ class Gallery:
             return
         if slots.max() >= len(self._count):
             self._reserve(int(slots.max()) + 1, self._rings.shape[1], features.shape[1])
-        deepest = int(self._count[slots].max()) + 1
+        held = self._count[slots]
+        deepest = int(held.max()) + 1
         if deepest > self._rings.shape[1] < self._budget:
             self._reserve(len(self._count), deepest, features.shape[1])
-        position = self._next[slots]
-        self._rings[slots, position] = features
-        self._next[slots] = (position + 1) % self._budget
-        self._count[slots] = np.minimum(self._count[slots] + 1, self._budget)
+        place = self._next[slots]
+        self._rings[slots, place] = features
+        self._next[slots] = (place + 1) % self._budget
+        self._count[slots] = np.minimum(held + 1, self._budget)
+
+        first = held == 0
+        if first.any():
+            self._anchor[slots[first]] = features[first]
+            self._spread[slots[first]] = 0.0
+            self._since[slots[first]] = 0
+        angle = _angle(np.einsum('nd,nd->n', self._anchor[slots], features))
+        self._spread[slots] = np.maximum(self._spread[slots], angle)
+        since = self._since[slots] + 1
+        self._since[slots] = since
+        self._compute_anchor(slots[since >= np.minimum(held // 2 + 1, REFRESH)])
+
+    def _compute_anchor(self, slots: NDArray[np.int64]) -> None:
+        for start in range(0, len(slots), CHUNK):
+            part = slots[start:start + CHUNK]
+            depth = int(self._count[part].max())
+            rings = self._rings[part, :depth]
+            held = np.arange(depth) < self._count[part, None]
+            mean = np.einsum('nkd,nk->nd', rings, held.astype(np.float32))
+            anchor = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
+            cosine = np.einsum('nkd,nd->nk', rings, anchor)
+            self._anchor[part] = anchor
+            self._spread[part] = _angle(np.where(held, cosine, 1.0).min(axis=1))
+        self._since[slots] = 0
 
     def _reserve(self, slots: int, depth: int, length: int) -> None:
         old_slots, old_depth, _ = self._rings.shape
@@ -65,12 +105,17 @@ class Gallery:
             depth = min(max(depth, 2 * old_depth, 4), self._budget)
         if slots > old_slots:
             slots = max(slots, 2 * old_slots, 16)
+            more = slots - old_slots
+            self._count, self._next, self._since = np.pad(
+                (self._count, self._next, self._since), ((0, 0), (0, more)))
+            self._spread = np.pad(self._spread, (0, more))
+            anchor = np.zeros((slots, length), dtype=np.float32)
+            anchor[:old_slots] = self._anchor if old_slots else 0.0
+            self._anchor = anchor
         rings = np.zeros((slots, depth, length), dtype=np.float32)
         if old_slots:
             rings[:old_slots, :old_depth] = self._rings
         self._rings = rings
-        self._count = np.concatenate((self._count, np.zeros(slots - old_slots, dtype=np.int64)))
-        self._next = np.concatenate((self._next, np.zeros(slots - old_slots, dtype=np.int64)))
 
     def newest(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (N, D) the newest feature of each of (N,) slots, NaN rows where there is none."""
@@ -78,6 +123,26 @@ class Gallery:
         held = np.flatnonzero(self.count(slots))
         features[held] = self._rings[slots[held], self._next[slots[held]] - 1]
         return features
+
+    def possible(self, slots: NDArray[np.int64], queries: NDArray[np.float32], limit: float,
+                 ) -> NDArray[np.bool_]:
+        """
+        Return (P,) bool, False only where slot i has no feature within ``limit`` of query i.
+
+        :param slots: (P,), each with at least one feature; :param queries: (P, D) unit rows.
+        """
+        angle = _angle(np.einsum('pd,pd->p', self._anchor[slots], queries))
+        reach = float(np.arccos(np.clip(1.0 - limit, -1.0, 1.0))) + ANGLE_TOLERANCE
+        possible: NDArray[np.bool_] = angle <= self._spread[slots] + reach
+        return possible
+
+    def recent_distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
+                        ) -> NDArray[np.float32]:
+        """Return what :meth:`distance` returns, or more: only the newest features are compared."""
+        count = self._count[slots]
+        back = np.minimum(np.arange(1, RECENT + 1), count[:, None])
+        recent = self._rings[slots[:, None], self._next[slots][:, None] - back]
+        return 1.0 - np.einsum('pkd,pd->pk', recent, queries).max(axis=1)
 
     def distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
                  ) -> NDArray[np.float32]:
@@ -87,11 +152,13 @@ class Gallery:
         :param slots: (P,), each with at least one feature; :param queries: (P, D) unit rows.
         """
         distance = np.empty(len(slots), dtype=np.float32)
-        depth = np.arange(self._rings.shape[1])
         for start in range(0, len(slots), CHUNK):
             part = slots[start:start + CHUNK]
-            cosine = np.matmul(self._rings[part], queries[start:start + CHUNK, :, None])[..., 0]
-            cosine[depth >= self._count[part, None]] = -np.inf
+            count = self._count[part]
+            depth = int(count.max())
+            cosine = np.einsum(
+                'pkd,pd->pk', self._rings[part, :depth], queries[start:start + CHUNK])
+            cosine[np.arange(depth) >= count[:, None]] = -np.inf
             distance[start:start + CHUNK] = 1.0 - cosine.max(axis=1)
         return distance
 
@@ -109,3 +176,9 @@ class Gallery:
         self._budget = budget
         self._count = count
         self._next = count % budget
+        self._compute_anchor(np.flatnonzero(count))
+
+
+def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    angle: NDArray[np.float32] = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return angle

@@ -10,6 +10,7 @@ from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.association import Matching
+from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.table import TrackTable
@@ -89,8 +90,8 @@ class Tracker:
         Take in the detections of the next image and return all tracks.
 
         :param detections: of N valid boxes; best score first gives the reference's numbering.
-        :param features: (N, D) float32 unit rows, a NaN row for a detection without feature;
-            None when there are none.
+        :param features: (N, D) float32 unit rows, a NaN or zero row for a detection without
+            feature; None when there are none.
         :param dt: time steps since the last update, positive.
         :param stamp: of this image, reported in ``first_seen`` and ``last_seen``.
         :raises ValueError: a box, ``features`` or ``dt`` is not acceptable; nothing has changed.
@@ -170,8 +171,11 @@ class Tracker:
         if self._gallery.feature_length not in (0, features.shape[1]):
             raise ValueError(f'features: length {features.shape[1]} is not the '
                              f'{self._gallery.feature_length} of the gallery')
-        described: NDArray[np.bool_] = np.isfinite(features.sum(axis=1))
-        return described, features if described.any() else None
+        norm = np.sqrt(np.einsum('nd,nd->n', features, features))
+        described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
+        if not described.any():
+            return described, None
+        return described, features / np.where(described, norm, 1.0)[:, None]
 
     def _longest(self) -> float:
         # A track seen in the last image may match at a full frame rate, whatever max_age is.
@@ -220,13 +224,28 @@ class Tracker:
         if self._config.class_gating:
             usable &= self._votes.winner(slot)[row] == classes[column]
         row, column = row[usable], column[usable]
-        distance = self._gallery.distance(slot[row], features[column])
-        near = distance <= self._config.max_cosine_distance
+        pairs = self._close_pairs(slot, row, column, features)
         matching = association.cascade(
-            association.Pairs(row[near], column[near], distance[near]),
-            table.time_since_update[candidates], len(measurement),
+            pairs, table.time_since_update[candidates], len(measurement),
             self._config.max_cosine_distance)
         return matching._replace(row=candidates[matching.row])
+
+    def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
+                     column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
+        """Return the pairs within the appearance limit and their distances."""
+        limit = self._config.max_cosine_distance
+        if not len(row):
+            return Pairs(row, column, np.empty(0, dtype=np.float32))
+        possible = self._gallery.possible(slot[row], features[column], limit)
+        row, column = row[possible], column[possible]
+        distance = self._gallery.recent_distance(slot[row], features[column])
+        # A pair whose track and detection have no other is matched at any distance within the
+        # limit; all others compete, and their distances must be exact.
+        rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
+        unsure = np.flatnonzero(rival | (distance > limit))
+        distance[unsure] = self._gallery.distance(slot[row[unsure]], features[column[unsure]])
+        near = distance <= limit
+        return Pairs(row[near], column[near], distance[near])
 
     def _match_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                        tlwh: NDArray[np.float64], classes: NDArray[np.int64],
