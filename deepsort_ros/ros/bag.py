@@ -19,6 +19,7 @@ from rosbags.rosbag2 import ReaderError
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 from rosbags.rosbag2 import WriterError
+from rosbags.serde.errors import SerdeError
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
@@ -38,6 +39,7 @@ from deepsort_ros.settings import Settings
 
 IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
+TRACKS_TYPE = 'deepsort_ros/msg/TrackArray'
 CLASSES = {IMAGE_TYPES['raw']: Image, IMAGE_TYPES['compressed']: CompressedImage,
            DETECTIONS_TYPE: Detection2DArray}
 
@@ -178,8 +180,9 @@ class TrackWriter:
             self._writer.open()
         except (WriterError, OSError) as error:
             raise BagError(f'{path}: {error}') from error
+        self._types = typestore()
         self._connection = self._writer.add_connection(
-            '/' + topic.lstrip('/'), 'deepsort_ros/msg/TrackArray', typestore=typestore())
+            '/' + topic.lstrip('/'), TRACKS_TYPE, typestore=self._types)
 
     def __enter__(self) -> TrackWriter:
         """Return itself."""
@@ -192,7 +195,23 @@ class TrackWriter:
 
     def write(self, message: Any, received: int) -> None:
         """Append a TrackArray under a receive time in nanoseconds."""
-        self._writer.write(self._connection, received, serialize_message(message))
+        fields = self._fields(serialize_message(message))
+        self._writer.write(
+            self._connection, received, self._types.serialize_cdr(fields, TRACKS_TYPE))
+
+    def _fields(self, data: bytes) -> object:
+        """
+        Return the rosbags message of what rclpy serialised.
+
+        Written by rosbags, equal messages are equal bytes: Fast CDR leaves whatever was in
+        memory in its padding.
+        """
+        try:
+            return self._types.deserialize_cdr(data, TRACKS_TYPE)
+        except SerdeError:
+            # Fast CDR also pads an empty list at the end; rosbags takes at most 3 bytes more
+            # than it needs, so the last 4 are padding, or this fails again.
+            return self._types.deserialize_cdr(data[:-4], TRACKS_TYPE)
 
 
 def convert(source: Path, target: Path, settings: Settings,

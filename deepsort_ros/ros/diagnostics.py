@@ -203,8 +203,8 @@ def _appearance(now: Situation) -> DiagnosticStatus:
     errors = [f'tracking by motion and overlap alone: {now.appearance_error}; '
               f'the reset service tries again'] if now.appearance_error else []
     warnings = []
-    if now.appearance.get('fallback'):
-        warnings.append(now.appearance['fallback'])
+    if now.appearance.get('device_note'):
+        warnings.append(now.appearance['device_note'])
     fine = 'off' if now.appearance_mode == 'off' else (
         f'{now.appearance_mode} on {now.appearance.get("device", "no device yet")}')
     return _status(now, 'appearance', errors, warnings, fine,

@@ -1,6 +1,7 @@
 """The lifecycle node ``tracker``: subscriptions, publishers, services and their wiring."""
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -55,6 +56,20 @@ RELIABLE_QOS = QoSProfile(depth=10)
 REPEAT = 10.0
 
 
+class RosHandler(logging.Handler):
+    """Passes what the library logs on to a node's logger, and so to /rosout."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Log on behalf of a node."""
+        super().__init__(logging.WARNING)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record, errors as errors and all else as warnings."""
+        log = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
+        log(record.getMessage())
+
+
 class TrackerNode(LifecycleNode):
     """
     Track the detections of an image stream.
@@ -68,6 +83,10 @@ class TrackerNode(LifecycleNode):
     def __init__(self, **node_options: Any) -> None:
         """Declare the parameters; the rest comes with the lifecycle."""
         super().__init__('tracker', **node_options)
+        self._log_handler = RosHandler(self)
+        library = logging.getLogger('deepsort_ros')
+        library.addHandler(self._log_handler)
+        library.propagate = False
         self._settings = parameters.declare(self)
         self._pipeline = Pipeline(self._settings, encoder=None)
         self._appearance = Appearance(self._pipeline)
@@ -100,6 +119,7 @@ class TrackerNode(LifecycleNode):
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
         stopped = self._worker.stop(timeout)
         self._clock_jumps.unregister()
+        logging.getLogger('deepsort_ros').removeHandler(self._log_handler)
         self.destroy_node()
         return stopped
 
@@ -220,9 +240,6 @@ class TrackerNode(LifecycleNode):
         if not self._appearance.load(self._settings, logger.info):
             logger.error(f'{self._appearance.error}; tracking by motion and overlap alone, the '
                          f'reset service tries again')
-        fallback = self._appearance.describe().get('fallback')
-        if fallback:
-            logger.warning(fallback)
 
     def _track(self, job: Job) -> None:
         broken = self._appearance.error

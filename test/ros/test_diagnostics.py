@@ -111,7 +111,7 @@ def test_a_failed_network_is_an_error_and_says_why_and_what_to_do(clock):
 
 def test_a_device_that_was_not_there_is_a_warning(clock):
     situation = dataclasses.replace(
-        FINE, appearance={'device': 'CPU', 'fallback': 'no Ascend here, using the CPU'})
+        FINE, appearance={'device': 'CPU', 'device_note': 'no Ascend here, using the CPU'})
     appearance = report(Monitor(), situation)['appearance']
     assert (appearance.level, appearance.message) == (
         DiagnosticStatus.WARN, 'no Ascend here, using the CPU')

@@ -1,0 +1,212 @@
+"""A bag goes in, a bag of tracks comes out, the same every time."""
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import bags
+import pytest
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import Reader
+from rosbags.rosbag2 import StoragePlugin
+from sensor_msgs.msg import Image
+
+from deepsort_ros.mot.scene import SceneConfig
+from deepsort_ros.mot.scene import write_scene
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.msg import Track
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.bag import BagError
+from deepsort_ros.ros.bag import convert
+from deepsort_ros.ros.bag import TrackWriter
+from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.player import sequence_messages
+from deepsort_ros.settings import Settings
+
+FRAMES = 30
+SETTINGS = Settings(appearance='off', frame_rate=15.0)
+
+
+@pytest.fixture(scope='module')
+def sequence(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('scene')
+    write_scene(folder / 'scene', SceneConfig(seconds=2.0, people=4, seed=3))
+    return open_sequence(folder / 'scene')
+
+
+@pytest.fixture(scope='module')
+def messages(sequence):
+    return list(sequence_messages(
+        itertools.islice(sequence.frames(), FRAMES), sequence.frame_rate, bags.START))
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory, messages):
+    return bags.write_messages(tmp_path_factory.mktemp('bag') / 'in', messages)
+
+
+def read(path):
+    with Reader(path) as reader:
+        return [(received, bytes(data)) for _, received, data in reader.messages()]
+
+
+def arrays(path):
+    return [deserialize_message(data, TrackArray) for _, data in read(path)]
+
+
+def test_every_pair_gives_a_track_array_received_when_its_image_was(bag, messages, tmp_path):
+    summary = convert(bag, tmp_path / 'out', SETTINGS)
+    assert (summary.images, summary.detections, summary.frames) == (FRAMES,) * 3
+    assert summary.dropped == {} and summary.ids > 0
+    images = [m for m in messages if isinstance(m, Image)]
+    written = read(tmp_path / 'out')
+    assert [r for r, _ in written] == [nanoseconds(m.header.stamp) + 5_000_000 for m in images]
+    assert [a.header for a in arrays(tmp_path / 'out')] == [m.header for m in images]
+
+
+def test_the_same_bag_gives_the_same_bytes(bag, tmp_path):
+    for name in ('first', 'second'):
+        convert(bag, tmp_path / name, SETTINGS)
+    assert read(tmp_path / 'first') == read(tmp_path / 'second')
+
+
+@pytest.mark.parametrize('plugin, compressed', [
+    (StoragePlugin.SQLITE3, False), (StoragePlugin.MCAP, True), (StoragePlugin.SQLITE3, True)])
+def test_storage_and_lossless_compression_change_nothing(
+        sequence, bag, tmp_path, plugin, compressed):
+    other = bags.write_sequence(tmp_path / 'in', sequence, FRAMES, compressed, plugin)
+    convert(bag, tmp_path / 'plain', SETTINGS)
+    convert(other, tmp_path / 'other', SETTINGS)
+    assert read(tmp_path / 'other') == read(tmp_path / 'plain')
+
+
+@pytest.mark.parametrize('name, suffix', [('out', '.mcap'), ('out.db3', '.db3')])
+def test_the_name_of_the_output_chooses_its_storage_and_anybody_can_read_it(
+        bag, tmp_path, name, suffix):
+    convert(bag, tmp_path / name, SETTINGS, tracks_topic='my/tracks')
+    assert list((tmp_path / name).glob(f'*{suffix}'))
+    # AnyReader knows nothing of our messages: the definition is in the bag.
+    with AnyReader([tmp_path / name]) as reader:
+        connection, = reader.connections
+        first = next(iter(reader.messages()))
+        message = reader.deserialize(first[2], connection.msgtype)
+    assert (connection.topic, connection.msgtype) == (
+        '/my/tracks', 'deepsort_ros/msg/TrackArray')
+    assert message.image_width == arrays(tmp_path / name)[0].image_width > 0
+
+
+def test_the_definition_in_the_bag_has_the_hash_of_the_generated_message(bag, tmp_path):
+    convert(bag, tmp_path / 'out', SETTINGS)
+    generated = json.loads(
+        (Path(sys.prefix) / 'share/deepsort_ros/msg/TrackArray.json').read_text())
+    with Reader(tmp_path / 'out') as reader:
+        assert reader.connections[0].digest == generated['type_hashes'][0]['hash_string']
+
+
+def test_a_looped_recording_raises_the_session_and_reuses_no_id(messages, tmp_path):
+    twice = tmp_path / 'in'
+    late = 10**10  # received later, stamped as before
+
+
+    store = bags.typestore()
+    with bags.Writer(twice, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connections = {kind: writer.add_connection(topic, bags.TYPES[kind], typestore=store)
+                       for kind, topic in (('Image', '/image'), ('Detection2DArray', '/dets'))}
+        for loop, message in itertools.product(range(2), messages):
+            writer.write(connections[type(message).__name__],
+                         nanoseconds(message.header.stamp) + loop * late,
+                         bags.serialize_message(message))
+    summary = convert(twice, tmp_path / 'out', Settings(
+        appearance='off', time_jump_reset=0.5))
+    found = arrays(tmp_path / 'out')
+    assert summary.sessions == 2 and summary.frames == 2 * FRAMES
+    assert [a.session for a in found] == [0] * FRAMES + [1] * FRAMES
+    ids = [{t.id for a in found if a.session == s for t in a.tracks} for s in (0, 1)]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
+
+
+def test_an_image_that_cannot_be_read_is_counted_and_tracked_by_motion(messages, tmp_path):
+    broken = [Image(header=m.header, width=m.width, height=m.height, encoding='cmyk8')
+              if isinstance(m, Image) else m for m in messages]
+    summary = convert(bags.write_messages(tmp_path / 'in', broken), tmp_path / 'out', SETTINGS)
+    assert summary.image_errors == summary.frames == FRAMES
+
+
+def test_messages_without_partner_are_counted(messages, tmp_path):
+    kept = [m for n, m in enumerate(messages) if n % 4 != 3]  # every second detections gone
+    summary = convert(bags.write_messages(tmp_path / 'in', kept), tmp_path / 'out', SETTINGS)
+    assert summary.frames == FRAMES // 2
+    assert sum(summary.dropped.values()) == FRAMES // 2
+
+
+def test_an_interrupted_conversion_leaves_a_readable_bag(bag, tmp_path):
+    def interrupt(count, total):
+        assert total == 2 * FRAMES
+        if count == 21:
+            raise KeyboardInterrupt
+
+    summary = convert(bag, tmp_path / 'out', SETTINGS, progress=interrupt)
+    assert summary.interrupted and len(arrays(tmp_path / 'out')) == summary.frames == 10
+
+
+def test_several_topics_must_be_named_and_then_are_used(messages, tmp_path):
+    store = bags.typestore()
+    path = tmp_path / 'in'
+    with bags.Writer(path, version=9) as writer:
+        for topic in ('/front', '/rear'):
+            for kind in ('Image', 'Detection2DArray'):
+                connection = writer.add_connection(
+                    f'{topic}/{kind.lower()}', bags.TYPES[kind], typestore=store)
+                for message in messages:
+                    if type(message).__name__ == kind:
+                        writer.write(connection, nanoseconds(message.header.stamp),
+                                     bags.serialize_message(message))
+    with pytest.raises(BagError, match=r'several topics.*/front/image .*/rear/image '):
+        convert(path, tmp_path / 'out', SETTINGS)
+    assert not (tmp_path / 'out').exists()
+    summary = convert(path, tmp_path / 'out', SETTINGS, image_topic='rear/image',
+                      detections_topic='/rear/detection2darray')
+    assert summary.frames == FRAMES
+
+
+def test_a_topic_that_is_not_there_is_refused_with_what_is(bag, tmp_path):
+    with pytest.raises(BagError, match=r'no topic /nope .*has: .*/camera/image \(sensor_msgs'):
+        convert(bag, tmp_path / 'out', SETTINGS, image_topic='/nope')
+
+
+@pytest.mark.parametrize('content', [None, 'not a bag'])
+def test_what_is_no_bag_is_refused_by_name(tmp_path, content):
+    path = tmp_path / 'in.mcap'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BagError, match='in.mcap'):
+        convert(path, tmp_path / 'out', SETTINGS)
+
+
+def test_an_existing_output_is_never_overwritten(bag, tmp_path):
+    (tmp_path / 'out').mkdir()
+    with pytest.raises(BagError, match='out'):
+        convert(bag, tmp_path / 'out', SETTINGS)
+
+
+def test_a_damaged_message_is_refused_with_topic_and_time(messages, tmp_path):
+    path = tmp_path / 'in'
+    store = bags.typestore()
+    with bags.Writer(path, version=9) as writer:
+        image = writer.add_connection('/image', bags.TYPES['Image'], typestore=store)
+        writer.add_connection('/dets', bags.TYPES['Detection2DArray'], typestore=store)
+        writer.write(image, 17, b'\x00\x01\x00\x00\x01')
+    with pytest.raises(BagError, match='/image: message received at 17'):
+        convert(path, tmp_path / 'out', SETTINGS)
+
+
+@pytest.mark.parametrize('message', [
+    TrackArray(session=7), TrackArray(removed_ids=[1, 2**40]), TrackArray(tracks=[Track(id=3)]),
+    TrackArray(tracks=[Track(id=3, class_id='person', feature=[0.5])])],
+    ids=['empty', 'removed', 'track', 'feature'])
+def test_track_bags_hold_what_was_written(tmp_path, message):
+    with TrackWriter(tmp_path / 'out') as writer:
+        writer.write(message, 5)
+    (received, data), = read(tmp_path / 'out')
+    assert (received, deserialize_message(data, TrackArray)) == (5, message)
