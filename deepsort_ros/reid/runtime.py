@@ -18,6 +18,9 @@ if 'mindspore' in sys.modules and ISA_VARIABLE not in os.environ:
         'MindSpore was imported before deepsort_ros.reid: %s=AVX2 comes too late, convolutions '
         'may be very slow on CPUs with AVX-512; set it in the environment', ISA_VARIABLE)
 os.environ.setdefault(ISA_VARIABLE, 'AVX2')
+# Errors only: its warnings are about itself (deprecations, libraries of other devices) and many.
+# GLOG_v=2 in the environment brings them back.
+os.environ.setdefault('GLOG_v', '3')
 
 import mindspore as ms  # noqa: E402
 from mindspore import nn  # noqa: E402

@@ -22,6 +22,7 @@ from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.dataset import read_market1501
+from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.preprocess import normalise
@@ -55,6 +56,7 @@ class TrainConfig:
     :param resume: go on from ``training.ckpt`` in the output folder; with the same
         configuration this repeats an uninterrupted run exactly, ``steps`` may be changed.
     :param save_every: steps between two states to resume from.
+    :param device: ``auto``, ``Ascend``, ``GPU`` or ``CPU``; :param device_id: which of them.
     """
 
     data: Path
@@ -71,6 +73,8 @@ class TrainConfig:
     pretrained: str | None = None
     resume: bool = False
     save_every: int = 100
+    device: str = 'auto'
+    device_id: int = 0
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -170,6 +174,7 @@ class _Run:
     """Network, optimizer and compiled step of one training run."""
 
     def __init__(self, config: TrainConfig, crops: Crops) -> None:
+        select_device(config.device, config.device_id)
         ms.set_seed(config.seed)
         labels, self._labels = np.unique(crops.identity, return_inverse=True)
         self._config = config
@@ -252,6 +257,8 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
     :param progress: called after every step.
     :raises DatasetError: the data cannot be used.
     :raises CheckpointError: the checkpoint to start from or to resume cannot be used.
+    :raises DeviceError: no device can be used.
+    :raises ArithmeticError: the loss is no number any more.
     """
     crops, _ = read_market1501(config.data).split(config.held_out)
     config.output.mkdir(parents=True, exist_ok=True)
