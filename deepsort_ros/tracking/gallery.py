@@ -40,7 +40,8 @@ class Gallery:
     @property
     def feature_length(self) -> int:
         """Length D of a feature, 0 while none was ever added."""
-        return self._rings.shape[2]
+        length: int = self._rings.shape[2]
+        return length
 
     @property
     def nbytes(self) -> int:
@@ -142,7 +143,9 @@ class Gallery:
         count = self._count[slots]
         back = np.minimum(np.arange(1, RECENT + 1), count[:, None])
         recent = self._rings[slots[:, None], self._next[slots][:, None] - back]
-        return 1.0 - np.einsum('pkd,pd->pk', recent, queries).max(axis=1)
+        distance: NDArray[np.float32] = 1.0 - np.einsum(
+            'pkd,pd->pk', recent, queries).max(axis=1)
+        return distance
 
     def distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
                  ) -> NDArray[np.float32]:

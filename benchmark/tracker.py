@@ -1,0 +1,243 @@
+"""
+Measure the tracker core against others on the same seeded scenes.
+
+    python benchmark/tracker.py --objects 10 50 200 500
+
+Every contender runs in a process of its own, with one BLAS thread, and all take turns over the
+same frames, so that what else the machine does falls on all alike. deep-sort-realtime comes from
+PyPI into an environment of its own (``--environments``, made when missing); its core is the
+reference algorithm. ``paper`` is the loop-based implementation the tests compare with.
+Ids are compared frame by frame; scenes are drawn outside the timing.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking')]
+
+from scenes import Scene  # noqa: E402  a test helper, shared
+
+PEERS = {'deep-sort-realtime': [
+    'deep-sort-realtime==1.3.2', 'numpy==1.26.4', 'scipy', 'opencv-python-headless<4.12',
+    'setuptools<80']}
+WARM_UP = 60
+TURN = 10
+
+# A contender takes one frame's boxes, scores and features, and returns its confirmed, matched
+# tracks as rows (id, left, top, width, height).
+Step = Callable[[], Any]
+Contender = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[Step, Callable[[Any], Any]]]
+
+
+def deepsort_ros() -> Contender:
+    """Return this project's tracker."""
+    from deepsort_ros.tracking import Detections
+    from deepsort_ros.tracking import Tracker
+    from deepsort_ros.tracking import TrackerConfig
+    tracker = Tracker(TrackerConfig())
+
+    def rows(tracks: Any) -> list[Any]:
+        seen = tracks.select((tracks.state == 2) & (tracks.time_since_update == 0))
+        return [(n, *box) for n, box in zip(seen.id.tolist(), seen.tlwh.tolist())]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        detections = Detections.from_arrays(tlwh, score)
+        return lambda: tracker.update(detections, features), rows
+    return take
+
+
+def paper() -> Contender:
+    """Return the loop-based implementation of the paper."""
+    from paper import PaperTracker
+
+    from deepsort_ros.tracking import TrackerConfig
+    tracker = PaperTracker(TrackerConfig())
+
+    def rows(_: Any) -> list[Any]:
+        return [(t.id, *t.filter.tlwh().tolist()) for t in tracker.tracks
+                if t.state == 2 and t.time_since_update == 0]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        return lambda: tracker.update(tlwh, [''] * len(tlwh), list(features)), rows
+    return take
+
+
+def deep_sort_realtime() -> Contender:
+    """Return deep-sort-realtime, given the features."""
+    from deep_sort_realtime.deepsort_tracker import DeepSort
+    tracker = DeepSort(embedder=None, nn_budget=100, max_age=30, n_init=3,
+                       max_cosine_distance=0.2, max_iou_distance=0.7, nms_max_overlap=1.0)
+
+    def rows(tracks: Any) -> list[Any]:
+        return [(int(t.track_id), *t.to_ltwh(orig=False).tolist()) for t in tracks
+                if t.is_confirmed() and t.time_since_update == 0]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        raw = [(box, s, 'person') for box, s in zip(tlwh.tolist(), score.tolist())]
+        embeds = list(features)
+        return lambda: tracker.update_tracks(raw, embeds=embeds), rows
+    return take
+
+
+CONTENDERS = {'deepsort_ros': deepsort_ros, 'deep-sort-realtime': deep_sort_realtime,
+              'paper': paper}
+
+
+def work(name: str, objects: int, seed: int) -> None:
+    """Process as many frames as each line of stdin says; answer with times and tracks."""
+    contender = CONTENDERS[name]()
+    frames = Scene(objects, seed=seed).frames(10**9)
+    for line in sys.stdin:
+        seconds, results = [], []
+        for _ in range(int(line)):
+            step, rows = contender(*next(frames))
+            start = time.perf_counter()
+            result = step()
+            seconds.append(time.perf_counter() - start)
+            results.append(sorted(rows(result)))
+        print(json.dumps([seconds, results]), flush=True)
+
+
+class Worker:
+    """A contender in its own process."""
+
+    def __init__(self, name: str, python: str, objects: int, seed: int) -> None:
+        """Start it."""
+        environment = dict(os.environ, OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
+        self.name = name
+        self.seconds: list[float] = []
+        self.results: list[list[Any]] = []
+        self._process = subprocess.Popen(
+            [python, __file__, '--worker', name, '--objects', str(objects), '--seed', str(seed)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+    def turn(self, frames: int) -> None:
+        """Let it process some frames."""
+        assert self._process.stdin and self._process.stdout
+        print(frames, file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f'{self.name} ended')
+        seconds, results = json.loads(answer)
+        self.seconds += seconds
+        self.results += results
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def environment(name: str, folder: Path) -> str:
+    """Return the Python of a contender's environment, making it when missing."""
+    if name not in PEERS:
+        return sys.executable
+    python = folder / name / 'bin' / 'python'
+    done = folder / name / 'installed'
+    if not done.is_file():
+        subprocess.run([sys.executable, '-m', 'venv', str(folder / name)], check=True)
+        subprocess.run([str(python), '-m', 'pip', 'install', '-q', *PEERS[name]], check=True)
+        done.touch()
+    return str(python)
+
+
+def same(tracks: list[Any], others: list[Any]) -> bool:
+    """Return whether two frames have the same ids on the same boxes (some keep float32)."""
+    return len(tracks) == len(others) and bool(np.allclose(tracks, others, rtol=0, atol=0.05))
+
+
+def compare(objects: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield one row per contender for scenes of this size, our own first."""
+    workers = [Worker(name, environment(name, options.environments), objects, options.seed)
+               for name in options.contenders]
+    try:
+        total = WARM_UP + options.frames
+        for start in range(0, total, TURN):
+            for worker in workers:
+                if worker.name != 'paper' or start < options.paper_frames:
+                    worker.turn(min(TURN, total - start))
+    finally:
+        for worker in workers:
+            worker.close()
+    own = workers[0]
+    for worker in workers:
+        both = min(len(own.results), len(worker.results))
+        differ = [k for k in range(both) if not same(own.results[k], worker.results[k])]
+        ms = 1e3 * np.array(worker.seconds[WARM_UP:] or worker.seconds)
+        yield {
+            'objects': objects, 'contender': worker.name, 'frames': len(worker.seconds),
+            'median_ms': float(np.median(ms)), 'p99_ms': float(np.quantile(ms, 0.99)),
+            'ratio': float(np.median(ms) / np.median(1e3 * np.array(own.seconds[WARM_UP:]))),
+            'same_ids': f'{both - len(differ)}/{both}' if worker is not own else '',
+            'first_difference': differ[0] if differ else None}
+
+
+def churn(frames: int) -> Iterator[dict[str, Any]]:
+    """Yield memory in use while tracks come and go without end."""
+    from deepsort_ros.tracking import Detections
+    from deepsort_ros.tracking import Tracker
+    from deepsort_ros.tracking import TrackerConfig
+    tracker = Tracker(TrackerConfig())
+    scene = Scene(10, leave=0.1, clutter=0.3, seed=7)
+    for number, (tlwh, score, features) in enumerate(scene.frames(frames), 1):
+        names = [f'class {number % 1000}'] * len(tlwh)
+        tracks = tracker.update(Detections.from_arrays(tlwh, score, names), features)
+        if number % max(frames // 10, 1) == 0:
+            yield {'frame': number, 'ids': int(tracks.id.max(initial=0)),
+                   'tracker_kB': tracker.nbytes / 1e3,
+                   'peak_rss_MB': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}
+
+
+def show(rows: Iterator[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as they come, as a table or as JSON lines."""
+    heading: list[str] = []
+    for row in rows:
+        if as_json:
+            print(json.dumps(row), flush=True)
+            continue
+        if not heading:
+            heading = list(row)
+            print(' '.join(f'{name:>18}' for name in heading))
+        print(' '.join(f'{v:>18.2f}' if isinstance(v, float) else f'{v!s:>18}'
+                       for v in row.values()), flush=True)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--objects', type=int, nargs='+', default=[10, 50, 200, 500])
+    parser.add_argument('--frames', type=int, default=200, help='timed, after 60 to warm up')
+    parser.add_argument('--paper-frames', type=int, default=60, help='frames the paper repeats')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--contenders', nargs='+', default=list(CONTENDERS),
+                        choices=list(CONTENDERS), help='ours comes first')
+    parser.add_argument('--environments', type=Path, default=Path('/tmp/deepsort_benchmark'))
+    parser.add_argument('--churn', type=int, metavar='FRAMES',
+                        help='watch the memory over so many frames instead')
+    parser.add_argument('--json', action='store_true')
+    parser.add_argument('--worker', help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.worker, options.objects[0], options.seed)
+    elif options.churn:
+        show(churn(options.churn), options.json)
+    else:
+        show((row for objects in options.objects for row in compare(objects, options)),
+             options.json)
+
+
+if __name__ == '__main__':
+    main()
