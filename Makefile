@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 VENV := .venv
-CODE := cmake deepsort_ros interfaces/vision_msgs/setup.py launch setup.py test
+CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py launch setup.py test
 LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
