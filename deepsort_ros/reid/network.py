@@ -84,8 +84,11 @@ class AppearanceNetwork(nn.Cell):
         self.classifier: Any = nn.Dense(FEATURE_SIZE, classes) if classes else None
 
     def trunk(self, images: Any) -> Any:
-        """Return (N, 16384) from (N, 3, 128, 64)."""
+        """Return (N, 16384) from (N, 3, 128, 64), or from images of half that size."""
         x = self.layer3(self.layer2(self.layer1(self.conv(images))))
+        if x.shape[2] != HEIGHT // 8:
+            n, channels, height, width = x.shape
+            x = ops.tile(x.reshape(n, channels, height, 1, width, 1), (1, 1, 1, 2, 1, 2))
         return x.reshape(x.shape[0], FLAT_SIZE)
 
     def head(self, flat: Any) -> Any:

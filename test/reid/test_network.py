@@ -67,3 +67,11 @@ def test_the_fast_elu_gradient_is_the_gradient_of_elu():
     x = np.array([-3.0, -0.5, -1e-3, 1e-3, 2.0], dtype=np.float32)
     gradient = ms.grad(Elu())(ms.Tensor(x)).asnumpy()
     np.testing.assert_allclose(gradient, np.where(x > 0, 1, np.exp(x)), rtol=1e-6)
+
+
+def test_images_of_half_the_size_fill_the_same_dense_layer():
+    flat = network_with(random_parameters()).trunk(ms.Tensor(images(1)[:, :, ::2, ::2])).asnumpy()
+    assert flat.shape == (1, 128 * 16 * 8)
+    grid = flat.reshape(128, 8, 2, 4, 2)
+    assert np.array_equal(grid, np.broadcast_to(grid[:, :, :1, :, :1], grid.shape))
+    assert np.ptp(grid[:, :, 0, :, 0]) > 0.1

@@ -9,6 +9,7 @@ from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.training import BatchSampler
+from deepsort_ros.reid.training import halved
 from deepsort_ros.reid.training import learning_rates
 from deepsort_ros.reid.training import train
 from deepsort_ros.reid.training import TrainConfig
@@ -120,3 +121,8 @@ def test_augmentation_keeps_the_original_and_repeats_under_its_seed():
     first = augment(crops, np.random.default_rng(5))
     assert np.array_equal(crops, original) and not np.array_equal(first, crops)
     assert np.array_equal(first, augment(crops, np.random.default_rng(5)))
+
+
+def test_halving_takes_the_mean_of_four_pixels():
+    crops = np.array([[[0, 2], [4, 7]], [[9, 9], [9, 9]]], np.uint8).reshape(2, 2, 2, 1)
+    assert halved(crops).ravel().tolist() == [3, 9]
