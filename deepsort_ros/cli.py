@@ -173,7 +173,7 @@ def _train(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.training import train
     from deepsort_ros.reid.training import TrainConfig
     given = {name: getattr(args, name) for name in (
-        'steps', 'identities', 'crops', 'held_out', 'learning_rate', 'dropout', 'seed',
+        'steps', 'half_size_steps', 'identities', 'crops', 'held_out', 'learning_rate', 'dropout', 'seed',
         'pretrained') if getattr(args, name) is not None}
     try:
         config = TrainConfig(args.data, args.output, resume=args.resume, **given)
@@ -194,6 +194,20 @@ def _info(args: argparse.Namespace) -> int:
     from deepsort_ros.info import describe
     content = describe(args.path)
     print(json.dumps(content, indent=2) if args.json else as_text(content))
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from deepsort_ros.demo import DemoError
+    from deepsort_ros.demo import format_summary
+    from deepsort_ros.demo import run
+    try:
+        summary = run(args.output, args.sequence, args.rate,
+                      lambda stage: progress_bar(stage, 'frame', args.json))
+    except DemoError as error:
+        print(f'deepsort: {error}', file=sys.stderr)
+        return 1
+    _report(summary, args.json, format_summary(summary))
     return 0
 
 
@@ -303,7 +317,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument('data', type=Path, help='folder of crops named as in Market-1501')
     train.add_argument('output', type=Path, help='folder to write')
     for name, kind, text in (
-            ('steps', int, 'optimizer steps'), ('identities', int, 'identities per batch'),
+            ('steps', int, 'optimizer steps'),
+            ('half-size-steps', int, 'of them, the first on crops of half the size'),
+            ('identities', int, 'identities per batch'),
             ('crops', int, 'crops of each identity in a batch'),
             ('held-out', int, 'last identities to keep for the test'),
             ('learning-rate', float, 'its peak'), ('dropout', float, 'share dropped'),
@@ -311,6 +327,18 @@ def build_parser() -> argparse.ArgumentParser:
             ('pretrained', str, 'checkpoint to start from, or "bundled"')):
         train.add_argument(f'--{name}', type=kind, help=text)
     train.add_argument('--resume', action='store_true', help='go on from training.ckpt')
+
+    demo = _add(commands, 'demo', _demo, 'play a sequence into the live node and show its tracks',
+                'Starts the node as a process of its own, publishes the images and detections '
+                'over DDS, records the tracks, draws a video and scores the result where the '
+                'truth is known.', 'deepsort demo --output out/demo')
+    demo.add_argument('--sequence', type=Path, metavar='FOLDER',
+                      help='MOTChallenge sequence (default: the sample scene)')
+    demo.add_argument('--output', type=Path, default=Path('out/demo'), metavar='FOLDER',
+                      help='folder to write (default: out/demo)')
+    demo.add_argument('--rate', type=float, metavar='HZ',
+                      help='images per second (default: as fast as the node answers)')
+    _add_json(demo)
 
     info = _add(commands, 'info', _info, 'say what a file holds',
                 'A bag, a sequence folder, MOTChallenge results or detections, features, or a '
