@@ -46,10 +46,12 @@ class Stop:
         with self._lock:
             self.requested.set()
             action = self._on_request
-        if action is not None:
+        if action is None:
+            leave(0)  # still importing: there is nothing to close
+        else:
             action()
         time.sleep(GRACE)
-        leave(0)  # the main thread still compiles or imports; nothing is left to lose
+        leave(0)  # the main thread hangs in foreign code
 
 
 def leave(code: int) -> None:
@@ -73,7 +75,7 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # noqa: B902 of types rclpy does not export
-        print(f'tracker_node: {error}', file=sys.stderr)
+        print(f'tracker_node: ROS arguments: {error}', file=sys.stderr)
         return 2
     stop.call(rclpy.try_shutdown)
     try:

@@ -1,0 +1,110 @@
+"""The node under a lifecycle manager, under sim time, and with start-up faults."""
+import live
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.qos import QoSProfile
+from rclpy.qos import QoSReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+
+from deepsort_ros.ros.conversions import time_message
+
+CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
+ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+
+
+def change(graph, *transitions):
+    for number in transitions:
+        request = ChangeState.Request(transition=Transition(id=number))
+        assert graph.call(ChangeState, '/tracker/change_state', request).success
+
+
+def test_a_manager_drives_it_through_all_states_and_no_id_is_used_twice(start_node, graph):
+    node = start_node(appearance='off', n_init=1, autostart='false')
+    node.wait_for('waiting to be configured')
+    change(graph, CONFIGURE, ACTIVATE)
+    tracking = live.Tracking(graph)
+    first, = tracking.track()
+    change(graph, DEACTIVATE, ACTIVATE)
+    graph.spin_until(lambda: tracking.images.get_subscription_count() == 1)
+    again, = tracking.track()
+    assert [t.id for t in again.tracks] == [t.id for t in first.tracks]
+    change(graph, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE)
+    graph.spin_until(lambda: tracking.images.get_subscription_count() == 1)
+    graph.spin_until(lambda: graph.node.count_publishers('/tracks') == 1)
+    graph.spin_for(0.3)
+    fresh, = tracking.track()
+    assert fresh.session == first.session + 1
+    assert fresh.tracks[0].id > first.tracks[0].id
+    change(graph, DEACTIVATE)
+    assert tracking.status('inputs', lambda s: s.message == 'not active')
+    assert node.stop() == 0
+
+
+def test_under_sim_time_one_jump_back_is_one_reset_whoever_tells_it_first(start_node, graph):
+    start_node(appearance='off', n_init=1, use_sim_time='true').wait_for('active:')
+    tracking = live.Tracking(graph)
+    clock = graph.publisher(Clock, '/clock')
+
+    def tick(stamp):
+        clock.publish(Clock(clock=time_message(stamp)))
+        graph.spin_for(0.3)
+
+    def at(stamp):
+        tracking.stamp = stamp
+        return tracking.track()[0]
+
+    seconds = 10**9
+    tick(100 * seconds)
+    assert at(100 * seconds).session == 0
+    # The clock goes back first, the stamps follow.
+    tick(10 * seconds)
+    assert at(10 * seconds).session == 1
+    # The stamps go back first, the clock follows.
+    tick(60 * seconds)
+    assert at(60 * seconds).session == 1
+    assert at(5 * seconds).session == 2
+    tick(5 * seconds)
+    assert at(5 * seconds + live.STEP).session == 2
+    # A frame of before the jump that arrives after it is not tracked.
+    tracking.send(60 * seconds)
+    assert at(5 * seconds + 2 * live.STEP).session == 2
+    assert int(tracking.values('tracking')['dropped_other_time']) == 1
+
+
+def test_a_publisher_that_cannot_connect_is_told_with_topic_and_policy(start_node, graph):
+    node = start_node('-p', 'qos_overrides./image.subscription.reliability:=reliable',
+                      appearance='off')
+    node.wait_for('active:')
+    graph.publisher(Image, '/image', QoSProfile(
+        depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT), connected=False)
+    node.wait_for('/image: a publisher offers another reliability')
+
+
+@pytest.mark.parametrize('name, value, words', [
+    ('n_init', 0, 'n_init: 0 is outside 1 to 1000'),
+    ('appearance', 'sometimes', "appearance: 'sometimes' is not one of always, on_demand, off")])
+def test_a_parameter_that_is_not_acceptable_ends_it_with_one_line(start_node, name, value, words):
+    node = start_node(**{name: value})
+    assert node.process.wait(20) == 1
+    assert words in node.log() and len(node.log().splitlines()) == 1
+
+
+def test_an_unknown_ros_argument_ends_it_with_one_line(start_node):
+    node = start_node('--nonsense')
+    assert node.process.wait(20) == 2
+    assert '--nonsense' in node.log() and len(node.log().splitlines()) == 1
+
+
+def test_a_namespace_moves_all_its_names(start_node, graph):
+    start_node('-r', '__ns:=/front', appearance='off').wait_for('active:')
+    graph.spin_until(lambda: graph.node.count_publishers('/front/tracks'))
+    assert graph.node.count_subscribers('/front/image') == 1
+    assert graph.node.count_subscribers('/front/detections') == 1
+
+
+def test_compressed_images_follow_the_remapping_of_the_image_topic(start_node, graph):
+    start_node('-r', 'image:=/camera/image_raw', appearance='off',
+               image_transport='compressed').wait_for('active:')
+    graph.spin_until(lambda: graph.node.count_subscribers('/camera/image_raw/compressed'))

@@ -1,0 +1,85 @@
+"""Whenever the node is told to end, it ends at once, with exit code 0 and without a traceback."""
+import signal
+import time
+from pathlib import Path
+
+import live
+import numpy as np
+import pytest
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+BUCKETS = '[1, 2, 4]'
+# The node gives itself 3 s; ros2 launch escalates after 5 s.
+PROMPT = 5.0
+
+
+def takes_signals(node) -> bool:
+    """Return whether the process has come to its own first lines: both signals are blocked."""
+    status = Path(f'/proc/{node.process.pid}/status').read_text()
+    blocked = int(status.split('SigBlk:')[1].split()[0], 16)
+    return all(blocked >> (number - 1) & 1 for number in SIGNALS)
+
+
+def end(node, number, again=()):
+    """Send a signal, and others shortly after it; the node must end well and promptly."""
+    start = time.monotonic()
+    node.process.send_signal(number)
+    for other in again:
+        time.sleep(0.05)
+        if node.process.poll() is None:
+            node.process.send_signal(other)
+    code = node.process.wait(20)
+    assert time.monotonic() - start < PROMPT
+    assert code == 0, node.log()
+    assert 'Traceback' not in node.log() and 'terminate' not in node.log()
+
+
+@pytest.mark.parametrize('delay', [0.0, 0.2, 0.5])
+@pytest.mark.parametrize('number', SIGNALS)
+def test_while_it_imports(start_node, number, delay):
+    node = start_node()
+    while not takes_signals(node):
+        assert node.process.poll() is None
+    time.sleep(delay)
+    end(node, number)
+
+
+@pytest.mark.parametrize('number, text', [
+    (signal.SIGINT, 'loading the appearance network'),
+    (signal.SIGTERM, 'for batches of 1'), (signal.SIGINT, 'for batches of 4')])
+def test_while_it_loads_and_compiles_the_network(start_node, number, text):
+    node = start_node(batch_buckets=BUCKETS)
+    node.wait_for(text)
+    end(node, number)
+
+
+@pytest.mark.parametrize('number', SIGNALS)
+def test_while_it_is_active(start_node, number):
+    node = start_node(appearance='off')
+    node.wait_for('active:')
+    end(node, number)
+
+
+def test_while_it_is_not_configured(start_node):
+    node = start_node(autostart='false')
+    node.wait_for('waiting to be configured')
+    end(node, signal.SIGTERM)
+
+
+@pytest.mark.parametrize('again', [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT]])
+def test_when_it_is_told_again_and_again(start_node, again):
+    node = start_node(appearance='off')
+    node.wait_for('active:')
+    end(node, signal.SIGINT, again)
+
+
+@pytest.mark.parametrize('number', SIGNALS)
+def test_while_it_computes_features(start_node, graph, number):
+    node = start_node(device='CPU', batch_buckets='[32]')
+    node.wait_for('active:')
+    tracking = live.Tracking(graph)
+    boxes = np.random.default_rng(0).uniform(5, 30, (96, 4))
+    for frame in range(1, 4):
+        tracking.send(frame * live.STEP, boxes=boxes)
+    graph.spin_for(0.2)
+    end(node, number)
