@@ -173,8 +173,8 @@ def _train(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.training import train
     from deepsort_ros.reid.training import TrainConfig
     given = {name: getattr(args, name) for name in (
-        'steps', 'half_size_steps', 'identities', 'crops', 'held_out', 'learning_rate', 'dropout', 'seed',
-        'pretrained') if getattr(args, name) is not None}
+        'steps', 'half_size_steps', 'identities', 'crops', 'held_out', 'learning_rate',
+        'dropout', 'seed', 'pretrained') if getattr(args, name) is not None}
     try:
         config = TrainConfig(args.data, args.output, resume=args.resume, **given)
     except ValueError as error:

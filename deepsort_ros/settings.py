@@ -101,8 +101,8 @@ class Settings:
     publish_features: bool = _setting(
         False, 'publish the appearance feature of every track', dynamic=True)
     sync_depth: int = _setting(
-        30, 'images and detections that wait for their partner; must exceed the detector\'s lag '
-        'in images', unit='messages', minimum=1, maximum=1000)
+        30, 'images and detections that wait for their partner; must exceed the lag of '
+        'the detector in images', unit='messages', minimum=1, maximum=1000)
     sync_tolerance: float = _setting(
         0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
         minimum=0.0, maximum=10.0)
