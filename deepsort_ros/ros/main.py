@@ -102,8 +102,8 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
     finally:
         stopped = node.close()
         rclpy.try_shutdown()
-    if not stopped:
-        leave(code if not stop.requested.is_set() else 0)
+        if stop.requested.is_set() and not stopped:
+            leave(0)  # the worker is inside MindSpore, which aborts when Python ends under it
     return code
 
 

@@ -115,7 +115,7 @@ class TrackerNode(LifecycleNode):
         """Configure and activate; False when a transition failed or ROS was shut down."""
         return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
 
-    def close(self, timeout: float = 1.0) -> bool:
+    def close(self, timeout: float = 2.0) -> bool:
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
         stopped = self._worker.stop(timeout)
         self._clock_jumps.unregister()
@@ -237,7 +237,13 @@ class TrackerNode(LifecycleNode):
 
     def _load(self) -> None:
         logger = self.get_logger()
-        if not self._appearance.load(self._settings, logger.info):
+
+        def progress(text: str) -> None:
+            if self._worker.stopping:
+                raise SystemExit  # ends this thread, without a word
+            logger.info(text)
+
+        if not self._appearance.load(self._settings, progress):
             logger.error(f'{self._appearance.error}; tracking by motion and overlap alone, the '
                          f'reset service tries again')
 

@@ -97,14 +97,9 @@ def test_an_unknown_ros_argument_ends_it_with_one_line(start_node):
     assert '--nonsense' in node.log() and len(node.log().splitlines()) == 1
 
 
-def test_a_namespace_moves_all_its_names(start_node, graph):
-    start_node('-r', '__ns:=/front', appearance='off').wait_for('active:')
-    graph.spin_until(lambda: graph.node.count_publishers('/front/tracks'))
-    assert graph.node.count_subscribers('/front/image') == 1
-    assert graph.node.count_subscribers('/front/detections') == 1
-
-
-def test_compressed_images_follow_the_remapping_of_the_image_topic(start_node, graph):
-    start_node('-r', 'image:=/camera/image_raw', appearance='off',
+def test_namespace_and_remapping_move_its_names_and_compressed_images_follow(start_node, graph):
+    start_node('-r', '__ns:=/front', '-r', 'image:=camera/image_raw', appearance='off',
                image_transport='compressed').wait_for('active:')
-    graph.spin_until(lambda: graph.node.count_subscribers('/camera/image_raw/compressed'))
+    graph.spin_until(lambda: graph.node.count_publishers('/front/tracks'))
+    graph.spin_until(lambda: graph.node.count_subscribers('/front/detections'))
+    graph.spin_until(lambda: graph.node.count_subscribers('/front/camera/image_raw/compressed'))
