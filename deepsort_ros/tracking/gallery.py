@@ -46,7 +46,8 @@ class Gallery:
     @property
     def nbytes(self) -> int:
         """Memory reserved, in bytes."""
-        return self._rings.nbytes + self._anchor.nbytes + 4 * self._count.nbytes
+        reserved: int = self._rings.nbytes + self._anchor.nbytes + 4 * self._count.nbytes
+        return reserved
 
     def count(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (N,) int64, features held for each of (N,) slots."""

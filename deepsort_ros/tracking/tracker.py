@@ -198,8 +198,13 @@ class Tracker:
             free[stages[-1].row] = False
 
         recent = table.time_since_update == 1
-        candidates = np.concatenate(
-            (np.flatnonzero(free & ~confirmed), np.flatnonzero(free & confirmed & recent)))
+        # The reference takes these rows out of a Python set. Their order decides nothing but
+        # how the solver breaks ties, and with it the numbers of new tracks.
+        unmatched = set(np.flatnonzero(confirmed).tolist())
+        unmatched = unmatched - set(stages[0].row.tolist()) if stages else unmatched
+        seen = np.fromiter(unmatched, np.int64, len(unmatched))
+        seen = seen[(free & recent)[seen]]
+        candidates = np.concatenate((np.flatnonzero(free & ~confirmed), seen))
         stages.append(self._match_overlap(candidates, left, tlwh, classes))
         left = stages[-1].left
         free[stages[-1].row] = False
@@ -239,13 +244,15 @@ class Tracker:
         possible = self._gallery.possible(slot[row], features[column], limit)
         row, column = row[possible], column[possible]
         distance = self._gallery.recent_distance(slot[row], features[column])
-        # A pair whose track and detection have no other is matched at any distance within the
-        # limit; all others compete, and their distances must be exact.
-        rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
-        unsure = np.flatnonzero(rival | (distance > limit))
-        distance[unsure] = self._gallery.distance(slot[row[unsure]], features[column[unsure]])
+        far = np.flatnonzero(distance > limit)
+        distance[far] = self._gallery.distance(slot[row[far]], features[column[far]])
         near = distance <= limit
-        return Pairs(row[near], column[near], distance[near])
+        row, column, distance = row[near], column[near], distance[near]
+        # A pair whose track and detection have no other is matched at any distance within the
+        # limit; the others compete, and their distances must be exact.
+        rival = np.flatnonzero((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1))
+        distance[rival] = self._gallery.distance(slot[row[rival]], features[column[rival]])
+        return Pairs(row, column, distance)
 
     def _match_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                        tlwh: NDArray[np.float64], classes: NDArray[np.int64],

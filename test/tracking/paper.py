@@ -149,8 +149,12 @@ class PaperTracker:
             return [t for t in tracks if t not in [m for m, _ in matches]]
 
         alive = [t for t in tentative if t.elapsed <= max(config.max_age, 1.0) + 1e-3]
-        recent = [t for t in unmatched(confirmed) if t.time_since_update == 1
-                  and t.elapsed <= max(config.max_age, 1.0) + 1e-3]
+        # Not in the paper: the reference implementation keeps the unmatched in a Python set, and
+        # its order shows in the numbers of new tracks.
+        numbers = ({k for k, t in enumerate(self.tracks) if t in confirmed}
+                   - {self.tracks.index(t) for t, _ in matches})
+        recent = [self.tracks[k] for k in numbers if self.tracks[k].time_since_update == 1
+                  and self.tracks[k].elapsed <= max(config.max_age, 1.0) + 1e-3]
         found, left = self.assign(
             alive + recent, left, self.overlap_cost, config.max_iou_distance)
         matches += found
