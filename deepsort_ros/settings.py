@@ -158,7 +158,7 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
     return _scalar(name, value, kind, spec)
 
 
-def _scalar(name: str, value: Any, kind: type, spec: Spec) -> Any:
+def _scalar(name: str, value: Any, kind: Any, spec: Spec) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if value is False and 'off' in spec.choices:

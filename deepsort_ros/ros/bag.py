@@ -229,7 +229,8 @@ def convert(source: Path, target: Path, settings: Settings,
     :raises BagError: a bag cannot be read or written, or a topic cannot be told.
     """
     start = time.perf_counter()
-    summary, ids, ignored, late = BagSummary(), set(), Counter[str](), 0
+    summary, ignored, late = BagSummary(), Counter[str](), 0
+    ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = Pairer(
         settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
         round(settings.time_jump_reset * NANOSECONDS))

@@ -73,14 +73,14 @@ def read_image(message: Image | CompressedImage) -> tuple[Pixels, str]:
             kind, channels, code = _PACKED[encoding]
             pixels = _view(message, message.height, channels, np.dtype(kind))
             if code is not None:
-                pixels = cv2.cvtColor(_eight_bit(pixels), code)
+                return _converted(_eight_bit(pixels), code), 'bgr8'
             return _eight_bit(pixels), 'rgb8' if encoding in ('rgb8', 'rgb16') else 'bgr8'
         if encoding in _PLANAR:
             if message.height % 2 or message.width % 2:
                 raise ImageError(f'width x height: {message.width} x {message.height} is odd, '
                                  f'which {encoding} cannot be')
             planes = _view(message, message.height * 3 // 2, 1, np.dtype(np.uint8))
-            return cv2.cvtColor(np.ascontiguousarray(planes), _PLANAR[encoding]), 'bgr8'
+            return _converted(np.ascontiguousarray(planes), _PLANAR[encoding]), 'bgr8'
         return _bridge(message), 'bgr8'
     except cv2.error as error:
         raise ImageError(f'encoding: {encoding!r}: {error}') from error
@@ -90,7 +90,7 @@ def write_image(pixels: Pixels, encoding: str, header: Header) -> Image:
     """Return an Image of (H, W, 3) uint8 pixels in ``bgr8`` or ``rgb8`` order."""
     data = array('B')
     # Much faster than bytes or an ndarray: rclpy takes over an array('B') as it is.
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast('B'))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
     height, width = pixels.shape[:2]
     message = Image(header=header, height=height, width=width, encoding=encoding,
                     step=3 * width)
@@ -120,6 +120,11 @@ def _eight_bit(pixels: NDArray[Any]) -> Pixels:
     return pixels if pixels.dtype.itemsize == 1 else (pixels >> 8).astype(np.uint8)
 
 
+def _converted(pixels: Pixels, code: int) -> Pixels:
+    converted: Any = cv2.cvtColor(pixels, code)
+    return converted
+
+
 def _decode(message: CompressedImage) -> Pixels:
     data = np.frombuffer(message.data, np.uint8)
     # Unchanged: as the camera stored it, not turned by its EXIF orientation.
@@ -132,7 +137,7 @@ def _decode(message: CompressedImage) -> Pixels:
     if channels == 3:
         return pixels
     code = cv2.COLOR_GRAY2BGR if channels == 1 else cv2.COLOR_BGRA2BGR
-    return cv2.cvtColor(pixels, code)  # type: ignore[return-value]
+    return _converted(pixels, code)
 
 
 @lru_cache(maxsize=1)
@@ -148,7 +153,7 @@ def _bridge(message: Image) -> Pixels:
     bridge = _cv_bridge()
     if bridge is not None:
         try:
-            return bridge.imgmsg_to_cv2(message, 'bgr8')  # type: ignore[no-any-return]
+            return np.asarray(bridge.imgmsg_to_cv2(message, 'bgr8'), dtype=np.uint8)
         except Exception as error:  # noqa: B902 CvBridgeError and whatever the data provokes
             raise ImageError(f'encoding: {message.encoding!r}: {error}') from error
     known = ', '.join(sorted((*_PACKED, *_PLANAR)))

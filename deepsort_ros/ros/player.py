@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from typing import TypeAlias
 
 import rclpy
 from rclpy.context import Context
@@ -28,7 +29,7 @@ from deepsort_ros.ros.conversions import write_detections
 from deepsort_ros.ros.images import write_image
 from deepsort_ros.ros.pairing import Pairer
 
-Message = Image | CompressedImage | Detection2DArray
+Message: TypeAlias = Image | CompressedImage | Detection2DArray
 
 
 class PlayerError(RuntimeError):
