@@ -1,13 +1,6 @@
-"""
-The topics and services of the node, as the README shows them.
-
-``python -m deepsort_ros.ros.interface topics`` and ``... services`` print the two tables.
-"""
+"""The topics and services of the node, as the README shows them."""
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -62,17 +55,3 @@ def services_text() -> str:
     """Return the service table of the README."""
     rows = [f'| `{s.name}` | `{s.type}` | {s.meaning} |' for s in SERVICES]
     return '\n'.join(['| service | type | |', '|---|---|---|', *rows]) + '\n'
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one of the tables."""
-    parser = argparse.ArgumentParser(prog='python -m deepsort_ros.ros.interface',
-                                     description='Print a table of the README.')
-    parser.add_argument('table', choices=('topics', 'services'))
-    table = parser.parse_args(arguments).table
-    print(topics_text() if table == 'topics' else services_text(), end='')
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

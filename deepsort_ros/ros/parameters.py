@@ -1,11 +1,6 @@
-"""
-The settings as ROS parameters, as ``config/tracker.yaml`` and as the table of the README.
-
-``python -m deepsort_ros.ros.parameters yaml`` and ``... markdown`` print the two.
-"""
+"""The settings as ROS parameters, as ``config/tracker.yaml`` and as a table of the README."""
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import textwrap
@@ -131,7 +126,7 @@ def _accepted(name: str) -> str:
 def yaml_text() -> str:
     """Return ``config/tracker.yaml``: every setting with its default and what it means."""
     lines = ['# Parameters of the node, with their defaults.',
-             '# Generated: python -m deepsort_ros.ros.parameters yaml > config/tracker.yaml',
+             '# Generated: python -m deepsort_ros.ros.tables',
              '/**:', '  ros__parameters:']
     for name, spec in SPECS.items():
         facts = [f'{spec.description[0].upper()}{spec.description[1:]}.']
@@ -156,17 +151,3 @@ def markdown_text() -> str:
             f'{_accepted(name)} | {spec.unit} | {"yes" if spec.dynamic else ""} | '
             f'{spec.description} |')
     return '\n'.join(lines) + '\n'
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the parameter file or the table."""
-    parser = argparse.ArgumentParser(prog='python -m deepsort_ros.ros.parameters',
-                                     description='Print what is generated from the settings.')
-    parser.add_argument('form', choices=('yaml', 'markdown'))
-    form = parser.parse_args(arguments).form
-    print(yaml_text() if form == 'yaml' else markdown_text(), end='')
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
