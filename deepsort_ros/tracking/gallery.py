@@ -111,13 +111,12 @@ class Gallery:
             self._count, self._next, self._since = np.pad(
                 (self._count, self._next, self._since), ((0, 0), (0, more)))
             self._spread = np.pad(self._spread, (0, more))
-            anchor = np.zeros((slots, length), dtype=np.float32)
-            anchor[:old_slots] = self._anchor if old_slots else 0.0
-            self._anchor = anchor
         rings = np.zeros((slots, depth, length), dtype=np.float32)
-        if old_slots:
+        anchor = np.zeros((slots, length), dtype=np.float32)
+        if old_depth:
             rings[:old_slots, :old_depth] = self._rings
-        self._rings = rings
+            anchor[:old_slots] = self._anchor
+        self._rings, self._anchor = rings, anchor
 
     def newest(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (N, D) the newest feature of each of (N,) slots, NaN rows where there is none."""
@@ -166,21 +165,38 @@ class Gallery:
             distance[start:start + CHUNK] = 1.0 - cosine.max(axis=1)
         return distance
 
+    def held(self, slots: NDArray[np.int64], most: int) -> NDArray[np.float32]:
+        """
+        Return (N, K, D) the newest ``most`` features of (N,) slots, oldest first.
+
+        K is what the fullest slot holds; what lies beyond a slot's own count means nothing.
+        """
+        count = np.minimum(self.count(slots), most)
+        column = np.arange(count.max(initial=0))
+        if not len(column):
+            return np.zeros((len(slots), 0, self.feature_length), dtype=np.float32)
+        known = np.minimum(slots, len(self._count) - 1)
+        place = (self._next[known] - count)[:, None] + column
+        features: NDArray[np.float32] = self._rings[known[:, None], place % self._rings.shape[1]]
+        return features
+
+    def load(self, features: NDArray[np.float32], count: NDArray[np.int64]) -> None:
+        """Hold what :meth:`held` returned, (N, K, D), and (N,) counts, in slots 0 to N - 1."""
+        self._rings = features
+        self._count = count
+        self._next = count % self._budget
+        self._since = np.zeros_like(count)
+        self._anchor = np.zeros((len(count), features.shape[2]), dtype=np.float32)
+        self._spread = np.zeros(len(count), dtype=np.float32)
+        self._compute_anchor(np.flatnonzero(count))
+
     def resize(self, budget: int) -> None:
         """Hold at most ``budget`` features per slot from now on; the newest ones stay."""
         if budget == self._budget:
             return
-        slots, depth, length = self._rings.shape
-        kept = min(depth, budget)
-        count = np.minimum(self._count, budget)
-        # Oldest first in the new ring; what lies beyond a slot's count is never read.
-        column = self._next[:, None] - count[:, None] + np.arange(kept)
-        if slots and depth:
-            self._rings = self._rings[np.arange(slots)[:, None], column % depth]
         self._budget = budget
-        self._count = count
-        self._next = count % budget
-        self._compute_anchor(np.flatnonzero(count))
+        self.load(self.held(np.arange(len(self._count)), budget),
+                  np.minimum(self._count, budget))
 
 
 def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,9 @@
 """Storage of all live tracks as a structure of arrays."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,3 +81,17 @@ class TrackTable:
         self._floats[:, :size] = self._floats[:, rows]
         self._kalman[:, :size] = self._kalman[:, rows]
         self._view(size)
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Return all fields but the slots as plain arrays, for :meth:`load`."""
+        return {'integers': self._integers[:-1, :self._size].copy(),
+                'floats': self._floats[:, :self._size].copy(), 'kalman': self.kalman.copy()}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Hold the M tracks of :meth:`save` and no other, in slots 0 to M - 1."""
+        count = state['integers'].shape[1]
+        self.keep(np.zeros(self._size, dtype=bool))
+        rows = self.append(count)
+        self._integers[:-1, rows] = state['integers']
+        self._floats[:, rows] = state['floats']
+        self._kalman[:, rows] = state['kalman']

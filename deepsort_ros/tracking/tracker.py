@@ -1,7 +1,10 @@
 """DeepSORT (arXiv 1703.07402): from the detections of each image to tracks with lasting ids."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +81,38 @@ class Tracker:
     def reset(self) -> None:
         """Drop all tracks without reporting them as removed; ids go on."""
         self._forget()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """
+        Return all that later updates depend on as plain arrays, which ``numpy.savez`` can keep.
+
+        The settings are not part of it. Names and shapes are the tracker's own affair: they are
+        meant for :meth:`from_state` of the same version.
+        """
+        slot, budget = self._table.slot, self._config.nn_budget
+        return {
+            'next_id': np.array(self._next_id), 'nn_budget': np.array(budget),
+            'features': self._gallery.held(slot, budget),
+            'feature_count': self._gallery.count(slot),
+            **self._table.save(), **self._votes.save(slot)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]], config: TrackerConfig) -> Tracker:
+        """
+        Return a tracker that goes on exactly where the one of :meth:`state` was.
+
+        :raises ValueError: the state is not complete.
+        """
+        missing = sorted(cls(config).state().keys() - state.keys())
+        if missing:
+            raise ValueError(f'state: {", ".join(missing)} missing')
+        tracker = cls(replace(config, nn_budget=int(state['nn_budget'])))
+        tracker._next_id = int(state['next_id'])
+        tracker._table.load(state)
+        tracker._gallery.load(state['features'].copy(), state['feature_count'].copy())
+        tracker._votes.load(state)
+        tracker.configure(config)
+        return tracker
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,9 @@
 """The class vote: what most detections of a track said it is."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +34,7 @@ class ClassVotes:
     def codes(self, class_id: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return (N,) int64 codes of (N,) class names; good until the next call."""
         names = class_id.tolist()
-        fresh = dict.fromkeys(name for name in set(names) if name not in self._code)
+        fresh = set(names) - self._code.keys()
         if fresh:
             if len(self._code) + len(fresh) > self._names_limit:
                 self._forget()
@@ -80,3 +83,16 @@ class ClassVotes:
         winner = self._winner[slots]
         better = self._votes[slots, codes] > self._votes[slots, winner]
         self._winner[slots] = np.where(better, codes, winner)
+
+    def save(self, slots: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Return the votes of (N,) slots as plain arrays, for :meth:`load`."""
+        width = len(self._code)
+        return {'names': np.array(list(self._code), dtype=str), 'winner': self._winner[slots],
+                'votes': self._votes[slots, :width]}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Hold the N rows of :meth:`save` in slots 0 to N - 1."""
+        self._code = {str(name): code for code, name in enumerate(state['names'])}
+        self._votes = np.pad(state['votes'], ((0, 0), (0, 1)))
+        self._winner = state['winner'].copy()
+        self._names_limit = max(NAMES, 2 * len(self._code))

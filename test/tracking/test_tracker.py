@@ -1,6 +1,8 @@
 """What a user of the Tracker relies on."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scenes import Scene
@@ -203,6 +205,49 @@ def test_reset_drops_tracks_and_ids_go_on() -> None:
     tracks = see(tracker, LEFT, features=[np.ones(5)])
     assert tracks.id.tolist() == [3]
     assert tracks.removed_ids.tolist() == []
+
+
+@pytest.mark.parametrize('appearance', [True, False])
+def test_a_saved_state_continues_exactly(tmp_path: Path, appearance: bool) -> None:
+    config = TrackerConfig(nn_budget=20)
+    frames = list(Scene(15, miss=0.3, leave=0.02, feature_length=8).frames(120))
+    whole = Tracker(config)
+    for number, (tlwh, score, features) in enumerate(frames):
+        if number in (0, 1, 60):
+            np.savez(tmp_path / 'state.npz', **whole.state())
+            with np.load(tmp_path / 'state.npz') as saved:
+                resumed = Tracker.from_state(dict(saved), config)
+        detections = Detections.from_arrays(
+            tlwh, score, np.where(tlwh[:, 3] > 100, 'tall', 'short'))
+        given = features if appearance else None
+        first, second = (one.update(detections, given, 1.0, number) for one in (whole, resumed))
+        for name, value in vars(first).items():
+            np.testing.assert_array_equal(value, getattr(second, name), name)
+
+
+def test_a_state_is_a_copy_and_may_meet_another_budget() -> None:
+    tracker = Tracker(TrackerConfig(max_cosine_distance=1.5))
+    see(tracker, LEFT, features=[A], times=10)
+    see(tracker, LEFT, features=[B], times=2)
+    state = tracker.state()
+    see(tracker, times=40)
+    resumed = Tracker.from_state(state, TrackerConfig(nn_budget=2))
+    see(resumed, times=2)
+    assert see(resumed, LEFT, features=[A]).time_since_update.tolist() == [3, 0]
+
+
+def test_a_tracker_resumed_without_features_takes_those_that_come() -> None:
+    tracker = Tracker(TrackerConfig())
+    see(tracker, LEFT, times=4)
+    resumed = Tracker.from_state(tracker.state(), TrackerConfig(nn_budget=7))
+    assert see(resumed, LEFT, features=[A], times=9).feature.tolist() == [A.tolist()]
+
+
+def test_an_incomplete_state_is_refused() -> None:
+    state = Tracker(TrackerConfig()).state()
+    del state['kalman']
+    with pytest.raises(ValueError, match='state: kalman missing'):
+        Tracker.from_state(state, TrackerConfig())
 
 
 def test_ids_ascend_and_are_never_reused() -> None:
