@@ -141,7 +141,7 @@ def format_summary(summary: DemoSummary) -> str:
     rows += [(name, f'{value:.1f}' if isinstance(value, float) else value)
              for name, value in summary.scores.items()]
     rows += [('video', summary.video), ('bag', summary.bag), ('results', summary.results)]
-    return tabulate(rows, tablefmt='simple', disable_numparse=True)
+    return str(tabulate(rows, tablefmt='simple', disable_numparse=True))
 
 
 @contextlib.contextmanager
