@@ -48,7 +48,7 @@ test: lint ## Run the linters, the type checker and all tests.
 lint: env ## Run the linters and the type checker alone.
 	@echo 'Linters and type checker'
 	@ruff check --quiet .
-	@ament_flake8 --config .flake8 $(CODE) > $(LINT_LOG) 2>&1 || { cat $(LINT_LOG); exit 1; }
+	@ament_flake8 --config .flake8 $(CODE) > $(LINT_LOG) 2>&1 || { sed '/^Checked files/,$$d' $(LINT_LOG); exit 1; }
 	@ament_pep257 $(CODE) > $(LINT_LOG) 2>&1 || { grep -v '^checking' $(LINT_LOG); exit 1; }
 	@mypy
 
