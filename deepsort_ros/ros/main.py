@@ -5,6 +5,7 @@ Only the standard library is imported before signals are taken care of: the rest
 """
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -100,10 +101,8 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
     except ExternalShutdownException:
         pass
     finally:
-        stopped = node.close()
+        node.close()
         rclpy.try_shutdown()
-        if stop.requested.is_set() and not stopped:
-            leave(0)  # the worker is inside MindSpore, which aborts when Python ends under it
     return code
 
 
@@ -122,8 +121,13 @@ def main(arguments: list[str] | None = None) -> int:
         # Shutting down under a node that is being built makes any call of rclpy fail.
         if not stop.requested.is_set():
             raise
-        code = 0
-    return 0 if stop.requested.is_set() else code
+    if stop.requested.is_set():
+        # Only now does DDS take its leave of the others and remove its shared memory. What is
+        # left is MindSpore, which takes seconds to unload, and aborts when Python ends while
+        # it compiles.
+        gc.collect()
+        leave(0)
+    return code
 
 
 if __name__ == '__main__':

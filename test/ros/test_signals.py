@@ -9,8 +9,8 @@ import pytest
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 BUCKETS = '[1, 2, 4]'
-# The node gives itself 3 s; ros2 launch escalates after 5 s.
-PROMPT = 5.0
+# The node gives itself 3 s at most; ros2 launch escalates after 5 s.
+PROMPT = 4.0
 
 
 def takes_signals(node) -> bool:
