@@ -11,7 +11,7 @@ import pytest
 
 from deepsort_ros.cli import build_parser
 from deepsort_ros.cli import main
-from deepsort_ros.cli import resolve_settings
+from deepsort_ros.commands.common import resolve_settings
 from deepsort_ros.mot.scene import SceneConfig
 from deepsort_ros.mot.scene import write_scene
 from deepsort_ros.mot.sequence import open_sequence

@@ -5,24 +5,21 @@ CLEAR MOT (Bernardin and Stiefelhagen 2008), identity (arXiv 1609.01775) and HOT
 (arXiv 2009.07736) measures. TrackEval's own MOTChallenge rules decide which boxes count: from
 MOT16 on results on distractors (person on vehicle, static person, distractor, reflection; in
 MOT20 also non-motorised vehicles) are left out, and only flagged pedestrians are truth; for MOT15
-the flag alone decides.
+the flag alone decides. How this compares with other evaluators: docs/evaluation.md.
 """
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import io
-import json
-from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
+from deepsort_ros.mot.scores import Scores
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
@@ -35,31 +32,6 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 OVERALL = 'OVERALL'
 RULES = ('MOT15', 'MOT16', 'MOT20')
-NOTE = 'MOTP is 1 - mean IoU of the matches (lower is better), as in the published evaluation.'
-
-
-@dataclass(frozen=True)
-class Scores:
-    """
-    One row of the table; the names are the table's column names.
-
-    Percent: MOTA, IDF1, HOTA, DetA, AssA. Counts: MT, ML (trajectories), IDs (identity switches),
-    FM (fragmentations), FP, FN (boxes). MOTP is 1 - mean IoU of the matches.
-    """
-
-    sequence: str
-    MOTA: float
-    MOTP: float
-    MT: int
-    ML: int
-    IDs: int
-    FM: int
-    FP: int
-    FN: int
-    IDF1: float
-    HOTA: float
-    DetA: float
-    AssA: float
 
 
 @dataclass(frozen=True)
@@ -199,34 +171,20 @@ def _pair(truth_path: Path, results_path: Path, rules: str | None) -> Pair:
     return Pair(name, truth, results, length, rules)
 
 
-def _cells(rows: Iterable[Scores]) -> tuple[list[str], list[list[str]]]:
-    names = [field.name for field in dataclasses.fields(Scores)]
-    table = []
-    for row in rows:
-        values = dataclasses.astuple(row)
-        table.append([value if isinstance(value, str) else str(value) if isinstance(value, int)
-                      else f'{value:.3f}' if name == 'MOTP' else f'{value:.1f}'
-                      for name, value in zip(names, values)])
-    return names, table
-
-
-def format_scores(rows: Sequence[Scores], style: str = 'text') -> str:
+def find_other(pairs: Sequence[Pair], paths: Sequence[Path]) -> list[Pair]:
     """
-    Return the table as text.
+    Read other results for the truths of ``pairs``, to be compared with theirs.
 
-    :param style: ``text`` or ``markdown`` (rounded for reading), ``csv`` or ``json`` (exact).
+    :param paths: as many files as pairs, in their order, or one folder with ``NAME.txt`` of each.
+    :raises MotFileError: another number of files, a missing or malformed one.
     """
-    if style == 'json':
-        return json.dumps({'note': NOTE, 'rows': [dataclasses.asdict(row) for row in rows]},
-                          indent=2)
-    if style == 'csv':
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator='\n')
-        writer.writerow(field.name for field in dataclasses.fields(Scores))
-        writer.writerows(dataclasses.astuple(row) for row in rows)
-        return buffer.getvalue().rstrip('\n')
-    names, table = _cells(rows)
-    align = ('left', *['right'] * (len(names) - 1))
-    text = tabulate(table, names, tablefmt='github' if style == 'markdown' else 'simple',
-                    colalign=align, disable_numparse=True)
-    return f'{text}\n\n{NOTE}'
+    if len(paths) == 1 and paths[0].is_dir():
+        paths = [paths[0] / f'{pair.name}.txt' for pair in pairs]
+    if len(paths) != len(pairs):
+        raise MotFileError(f'{len(paths)} results to compare with are not as many as the '
+                           f'{len(pairs)} sequences')
+    for path in paths:
+        if not path.is_file():
+            raise MotFileError(f'{path}: no such file')
+    return [dataclasses.replace(pair, results=read_table(path, TableKind.RESULTS))
+            for pair, path in zip(pairs, paths)]

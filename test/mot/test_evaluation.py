@@ -8,9 +8,9 @@ import pytest
 
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
-from deepsort_ros.mot.evaluation import format_scores
-from deepsort_ros.mot.evaluation import NOTE
 from deepsort_ros.mot.evaluation import OVERALL
+from deepsort_ros.mot.scores import format_scores
+from deepsort_ros.mot.scores import NOTE
 from deepsort_ros.mot.table import MotFileError
 
 BOX = '10,10,20,40'

@@ -1,0 +1,47 @@
+"""``deepsort bag``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import add_settings
+from deepsort_ros.commands.common import create_encoder
+from deepsort_ros.commands.common import outcome
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.common import resolve_settings
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'bag', run, 'track a bag offline',
+        'Reads images and detections of a rosbag2 bag and writes the tracks into a new one: what '
+        'the node computes, as fast as it goes.',
+        'deepsort bag walk.mcap walk_tracks --image /camera/image_raw')
+    parser.add_argument('input', type=Path, help='bag, mcap or sqlite3')
+    parser.add_argument('output', type=Path, help='new bag (mcap, or sqlite3 for NAME.db3)')
+    for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
+        parser.add_argument(f'--{topic}', metavar='TOPIC', default=default,
+                            help=f'default: {default or "the only one of its type"}')
+    add_settings(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Track, write the bag, print a summary."""
+    settings = resolve_settings(args)
+    from deepsort_ros.ros.bag import convert
+    encoder = create_encoder(settings)
+    with progress_bar('tracking', 'message', args.json) as progress:
+        summary = convert(args.input, args.output, settings, encoder, args.image,
+                          args.detections, args.tracks, progress)
+    dropped = ', '.join(f'{count} {reason}' for reason, count in summary.dropped.items())
+    print_summary(summary, args.json, (
+        f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '
+        f'images and {summary.detections} detection messages in {summary.seconds:.1f} s; '
+        f'dropped: {dropped or "none"}'))
+    return outcome(summary, args.output)

@@ -1,0 +1,126 @@
+"""
+What the subcommands share: help, settings, progress bars, summaries.
+
+Nothing here imports numpy, MindSpore or ROS before a command runs, so that ``--help`` is quick.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepsort_ros.settings import read_parameter_file
+from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+from deepsort_ros.settings import TYPES
+
+PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
+Progress = Callable[[int, int], None]
+
+
+def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str,
+                details: str, example: str) -> argparse.ArgumentParser:
+    """Add a subcommand, its help ending with an example, and return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f'{summary[0].upper()}{summary[1:]}. {details}'.strip(),
+        epilog=f'example:\n  {example}', formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose settings, for :func:`resolve_settings`."""
+    group = parser.add_argument_group(
+        'settings', 'later ones win: --preset, --params, the single ones, --set')
+    group.add_argument('--preset', choices=tuple(PRESETS),
+                       help='robot: the defaults of the node; mot16: the published evaluation')
+    group.add_argument('--params', type=Path, metavar='FILE', help='ROS parameter file')
+    group.add_argument('--appearance', choices=('always', 'on_demand', 'off'),
+                       help='when appearance features are computed')
+    group.add_argument('--model', help='checkpoint of the appearance network, or "bundled"')
+    group.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    group.add_argument('--set', action='append', default=[], metavar='NAME=VALUE',
+                       help='any setting, for example max_age=2.0; may be repeated')
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument('--json', action='store_true', help='print the summary as JSON')
+
+
+def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) -> Settings:
+    """
+    Return the settings of ``--preset``, ``--params``, ``--set`` and the like; later ones win.
+
+    :param frame_rate: of the input, used unless one of them sets it.
+    :raises SettingError: an unknown name or a value that is not acceptable.
+    """
+    changes: dict[str, Any] = {} if frame_rate is None else {'frame_rate': frame_rate}
+    if args.preset:
+        changes.update(preset(args.preset))
+    if args.params:
+        changes.update(read_parameter_file(args.params))
+    for name in ('appearance', 'model', 'device'):
+        if getattr(args, name) is not None:
+            changes[name] = getattr(args, name)
+    for assignment in args.set:
+        name, equals, text = assignment.partition('=')
+        if not equals:
+            raise SettingError(f'--set {assignment}: not NAME=VALUE')
+        # YAML takes the word off for false.
+        changes[name] = text if TYPES.get(name) is str else yaml.safe_load(text)
+    return Settings().replace(changes)
+
+
+def preset(name: str) -> dict[str, Any]:
+    """Return the settings of one of ``PRESETS``."""
+    from deepsort_ros.resources import share_path
+    return read_parameter_file(share_path(PRESETS[name]))
+
+
+def create_encoder(settings: Settings) -> Any:
+    """Return the appearance encoder the settings ask for, warmed up; None when it is off."""
+    if settings.appearance == 'off':
+        return None
+    from deepsort_ros.reid.encoder import Encoder
+    encoder = Encoder.create(
+        model=settings.model, device=settings.device, device_id=settings.device_id,
+        precision=settings.precision, batch_buckets=settings.batch_buckets,
+        color_order=settings.color_order)
+    encoder.warm_up(lambda text: print(f'deepsort: {text}', file=sys.stderr))
+    return encoder
+
+
+@contextlib.contextmanager
+def progress_bar(label: str, unit: str, quiet: bool) -> Iterator[Progress]:
+    """Yield a callback (done, all) that shows a bar on a terminal's stderr."""
+    from tqdm import tqdm
+    with tqdm(desc=label, unit=unit, disable=True if quiet else None) as bar:
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+        yield update
+
+
+def print_summary(summary: Any, as_json: bool, text: str) -> None:
+    """Print a summary, a dataclass, as JSON or as this text."""
+    print(json.dumps(dataclasses.asdict(summary), indent=2, default=str) if as_json else text)
+
+
+def outcome(summary: Any, output: Path) -> int:
+    """Return the exit code of a tracking run; say on stderr why it is not 0."""
+    if summary.interrupted:
+        print(f'deepsort: interrupted after {summary.frames} frames; the results so far are in '
+              f'{output}', file=sys.stderr)
+    if summary.encoder_error:
+        print(f'deepsort: the appearance network failed, tracked on by motion alone: '
+              f'{summary.encoder_error}', file=sys.stderr)
+    return 1 if summary.interrupted or summary.encoder_error else 0

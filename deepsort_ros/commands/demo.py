@@ -1,0 +1,43 @@
+"""``deepsort demo``."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'demo', run, 'play a sequence into the live node and show its tracks',
+        'Starts the node as a process of its own, publishes the images and detections over DDS, '
+        'records the tracks, draws a video and scores the result where the truth is known.',
+        'deepsort demo --output out/demo')
+    parser.add_argument('--sequence', type=Path, metavar='FOLDER',
+                        help='MOTChallenge sequence (default: the sample scene)')
+    parser.add_argument('--output', type=Path, default=Path('out/demo'), metavar='FOLDER',
+                        help='folder to write (default: out/demo)')
+    parser.add_argument('--rate', type=float, metavar='HZ',
+                        help='images per second (default: as fast as the node answers)')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo and print what it saw."""
+    from deepsort_ros.demo import DemoError
+    from deepsort_ros.demo import format_summary
+    from deepsort_ros.demo import run as run_demo
+    try:
+        summary = run_demo(args.output, args.sequence, args.rate,
+                           lambda stage: progress_bar(stage, 'frame', args.json))
+    except DemoError as error:
+        print(f'deepsort: {error}', file=sys.stderr)
+        return 1
+    print_summary(summary, args.json, format_summary(summary))
+    return 0

@@ -1,0 +1,47 @@
+"""``deepsort evaluate``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'evaluate', run, 'print the MOTChallenge table of results',
+        'Give truths, then their results: sequence folders or truth files, then as many results '
+        'files; or a folder of sequences and a folder of NAME.txt.',
+        'deepsort evaluate TUD-Campus TUD-Campus.txt')
+    parser.add_argument('paths', type=Path, nargs='+', metavar='PATH',
+                        help='truths, then results')
+    parser.add_argument('--compare', type=Path, nargs='+', metavar='OTHER', default=[],
+                        help='other results of the same sequences (files, or one folder): show '
+                        'both and what the others have more or less')
+    parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
+                        help='which boxes count (default: from the truth; MOT17 has the rules '
+                        'of MOT16)')
+    style = parser.add_mutually_exclusive_group()
+    for name in ('json', 'csv', 'markdown'):
+        style.add_argument(f'--{name}', dest='style', action='store_const', const=name,
+                           help=f'print {name}')
+    parser.set_defaults(style='text')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print the table."""
+    from deepsort_ros.mot.evaluation import evaluate
+    from deepsort_ros.mot.evaluation import find_other
+    from deepsort_ros.mot.evaluation import find_pairs
+    from deepsort_ros.mot.scores import format_comparison
+    from deepsort_ros.mot.scores import format_scores
+    pairs = find_pairs(args.paths, args.rules)
+    others = find_other(pairs, args.compare) if args.compare else []
+    rows = evaluate(pairs)
+    if others:
+        print(format_comparison(rows, evaluate(others), args.style))
+    else:
+        print(format_scores(rows, args.style))
+    return 0

@@ -1,0 +1,46 @@
+"""``deepsort render``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'render', run, 'draw results on the images, as an MP4 file',
+        'H.264, which browsers play. Rows whose score is 0 are predicted boxes and drawn dashed; '
+        'deepsort track --mark-lost writes them so.',
+        'deepsort render MOT16-09 MOT16-09.txt --output MOT16-09.mp4')
+    parser.add_argument('sequence', type=Path, help='sequence folder or video file')
+    parser.add_argument('results', type=Path, help='MOTChallenge results')
+    parser.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.mp4 here')
+    parser.add_argument('--truth', type=Path, metavar='FILE', help='truth to draw underneath')
+    parser.add_argument('--trail', type=int, default=40, metavar='FRAMES',
+                        help='length of the trails, 0 for none (default: 40)')
+    parser.add_argument('--max-width', type=int, default=0, metavar='PIXELS',
+                        help='reduce wider images')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw and write the video."""
+    from deepsort_ros.mot.sequence import open_sequence
+    from deepsort_ros.mot.table import read_table
+    from deepsort_ros.mot.table import TableKind
+    from deepsort_ros.mot.video import render
+    sequence = open_sequence(args.sequence, with_detections=False)
+    results = read_table(args.results, TableKind.RESULTS)
+    truth = read_table(args.truth, TableKind.TRUTH) if args.truth else None
+    output = args.output or Path(f'{sequence.name}.mp4')
+    with progress_bar('rendering', 'frame', args.json) as progress:
+        summary = render(sequence, results, output, truth, args.trail, args.max_width, progress)
+    print_summary(summary, args.json,
+                  f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
+    return 0
