@@ -57,13 +57,13 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state)
     # Along x alone, a track's gate is an interval: a sweep finds the few detections in it.
-    order = np.argsort(measurement[:, 0])
+    order = measurement[:, 0].argsort()
     reach = np.sqrt(GATE / weight[:, 0])
     x = measurement[order, 0]
-    first = np.searchsorted(x, mean[:, 0] - reach)
-    count = np.searchsorted(x, mean[:, 0] + reach, side='right') - first
-    row = np.repeat(np.arange(len(mean)), count)
-    column = order[np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)]
+    first = x.searchsorted(mean[:, 0] - reach)
+    count = x.searchsorted(mean[:, 0] + reach, side='right') - first
+    row = np.arange(len(mean)).repeat(count)
+    column = order[np.arange(len(row)) + (first - count.cumsum() + count).repeat(count)]
     distance = (weight[row] * (measurement[column] - mean[row]) ** 2).sum(axis=1)
     inside = distance <= GATE
     return row[inside], column[inside]
@@ -79,7 +79,11 @@ def assign(cost: NDArray[np.float64], limit: float) -> Matching:
     :param cost: (N, M) float64, overwritten.
     """
     cost[cost > limit] = limit + EXCESS
-    row, column = linear_sum_assignment(cost)
+    if len(cost) == 1:
+        # What the solver would say, at a fraction of the call.
+        row, column = np.zeros(1, dtype=np.int64), cost.argmin(axis=1)
+    else:
+        row, column = linear_sum_assignment(cost)
     good = cost[row, column] <= limit
     unused = np.ones(cost.shape[1], dtype=bool)
     unused[column] = False
@@ -97,22 +101,24 @@ def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matc
     """
     rows, columns = [], []
     left = np.arange(detections)
+    by_level = level.argsort(kind='stable')
+    sorted_level = level[by_level]
+    starts = np.concatenate(
+        ([0], np.flatnonzero(sorted_level[1:] != sorted_level[:-1]) + 1))[:len(level)]
+    sizes = np.append(starts[1:], len(level)) - starts
     pair_level = level[pairs.row]
-    by_level = np.argsort(pair_level, kind='stable')
-    members_by_level = np.argsort(level, kind='stable')
-    numbers, sizes = np.unique(level, return_counts=True)
-    pair_ends = np.searchsorted(pair_level[by_level], numbers, side='right')
+    pairs_by_level = pair_level.argsort(kind='stable')
+    pair_ends = pair_level[pairs_by_level].searchsorted(sorted_level[starts], side='right')
     position = np.empty(len(level), dtype=np.int64)
     place = np.empty(detections, dtype=np.int64)
-    member_start = pair_start = turns = 0
-    for size, pair_end in zip(sizes.tolist(), pair_ends.tolist()):
+    pair_start = turns = 0
+    for start, size, pair_end in zip(starts.tolist(), sizes.tolist(), pair_ends.tolist()):
         if not len(left):
             break
-        members = members_by_level[member_start:member_start + size]
-        chosen = by_level[pair_start:pair_end]
-        member_start, pair_start = member_start + size, pair_end
+        chosen = pairs_by_level[pair_start:pair_end]
+        pair_start = pair_end
         if len(chosen):
-            left, turns = np.roll(left, -turns), 0
+            left, turns = _turned(left, turns), 0
             place[:] = -1
             place[left] = np.arange(len(left))
             chosen = chosen[place[pairs.column[chosen]] >= 0]
@@ -121,6 +127,7 @@ def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matc
             # the end.
             turns += size if size < len(left) else 0
             continue
+        members = by_level[start:start + size]
         position[members] = np.arange(size)
         cost = np.full((size, len(left)), limit + EXCESS)
         cost[position[pairs.row[chosen]], place[pairs.column[chosen]]] = pairs.cost[chosen]
@@ -130,4 +137,10 @@ def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matc
         left = left[matching.left]
     nothing = np.empty(0, dtype=np.int64)
     return Matching(np.concatenate((nothing, *rows)), np.concatenate((nothing, *columns)),
-                    np.roll(left, -turns))
+                    _turned(left, turns))
+
+
+def _turned(order: Indices, turns: int) -> Indices:
+    """Return ``order`` with its first ``turns`` items, counted round and round, at the end."""
+    turns = turns % len(order) if turns else 0
+    return np.concatenate((order[turns:], order[:turns])) if turns else order

@@ -1,6 +1,8 @@
 """The appearance gallery: the newest features of every track, in one ring-buffer tensor."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,7 +96,8 @@ class Gallery:
             rings = self._rings[part, :depth]
             held = np.arange(depth) < self._count[part, None]
             mean = np.einsum('nkd,nk->nd', rings, held.astype(np.float32))
-            anchor = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
+            anchor = mean / np.maximum(
+                np.sqrt(np.einsum('nd,nd->n', mean, mean)), 1e-6)[:, None]
             cosine = np.einsum('nkd,nd->nk', rings, anchor)
             self._anchor[part] = anchor
             self._spread[part] = _angle(np.where(held, cosine, 1.0).min(axis=1))
@@ -133,7 +136,7 @@ class Gallery:
         :param slots: (P,), each with at least one feature; :param queries: (P, D) unit rows.
         """
         angle = _angle(np.einsum('pd,pd->p', self._anchor[slots], queries))
-        reach = float(np.arccos(np.clip(1.0 - limit, -1.0, 1.0))) + ANGLE_TOLERANCE
+        reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
         possible: NDArray[np.bool_] = angle <= self._spread[slots] + reach
         return possible
 
@@ -200,5 +203,5 @@ class Gallery:
 
 
 def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
-    angle: NDArray[np.float32] = np.arccos(np.clip(cosine, -1.0, 1.0))
+    angle: NDArray[np.float32] = np.arccos(np.maximum(np.minimum(cosine, 1.0), -1.0))
     return angle

@@ -83,10 +83,11 @@ def update(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> NDAr
     gain = (variance * scale) * scale
     velocity_gain = (lower * scale) * scale
     innovation = measurement - mean
-    return np.stack((
-        mean + innovation * gain,
-        velocity + innovation * velocity_gain,
-        variance - gain * (spread * gain),
-        upper - gain * (spread * velocity_gain),
-        lower - velocity_gain * (spread * gain),
-        velocity_variance - velocity_gain * (spread * velocity_gain)))
+    updated = np.empty_like(state)
+    updated[0] = mean + innovation * gain
+    updated[1] = velocity + innovation * velocity_gain
+    updated[2] = variance - gain * (spread * gain)
+    updated[3] = upper - gain * (spread * velocity_gain)
+    updated[4] = lower - velocity_gain * (spread * gain)
+    updated[5] = velocity_variance - velocity_gain * (spread * velocity_gain)
+    return updated
