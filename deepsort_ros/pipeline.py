@@ -137,7 +137,7 @@ class Pipeline:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """Return the settings in force."""
         return self._settings
 
     def apply(self, settings: Settings) -> None:

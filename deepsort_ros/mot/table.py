@@ -62,7 +62,7 @@ class MotTable:
 
     @property
     def last_frame(self) -> int:
-        """The highest frame number, 0 in an empty table."""
+        """Return the highest frame number, 0 in an empty table."""
         return int(self.frame[-1]) if len(self) else 0
 
     @property

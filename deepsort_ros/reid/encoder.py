@@ -101,7 +101,7 @@ class Encoder:
 
     @property
     def batch_buckets(self) -> tuple[int, ...]:
-        """The batch sizes, ascending."""
+        """Return the batch sizes, ascending."""
         return self._buckets
 
     def describe(self) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class TrackerNode(LifecycleNode):
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """Return the settings in force."""
         return self._settings
 
     def autostart(self) -> bool:
