@@ -15,11 +15,12 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(
         commands, 'render', run, 'draw results on the images, as an MP4 file',
-        'H.264, which browsers play. Rows whose score is 0 are predicted boxes and drawn dashed; '
-        'deepsort track --mark-lost writes them so.',
+        'H.264, which browsers play. Given a history instead of results, lost boxes are dashed '
+        'and tentative ones thin; a results file does not tell, all its boxes are solid.',
         'deepsort render MOT16-09 MOT16-09.txt --output MOT16-09.mp4')
     parser.add_argument('sequence', type=Path, help='sequence folder or video file')
-    parser.add_argument('results', type=Path, help='MOTChallenge results')
+    parser.add_argument('results', type=Path, help='MOTChallenge results, or a history of '
+                        'deepsort track --history')
     parser.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.mp4 here')
     parser.add_argument('--truth', type=Path, metavar='FILE', help='truth to draw underneath')
     parser.add_argument('--trail', type=int, default=40, metavar='FRAMES',
@@ -31,12 +32,13 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write the video."""
+    from deepsort_ros.mot.history import read_history
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.table import read_table
     from deepsort_ros.mot.table import TableKind
     from deepsort_ros.mot.video import render
     sequence = open_sequence(args.sequence, with_detections=False)
-    results = read_table(args.results, TableKind.RESULTS)
+    results = read_history(args.results)
     truth = read_table(args.truth, TableKind.TRUTH) if args.truth else None
     output = args.output or Path(f'{sequence.name}.mp4')
     with progress_bar('rendering', 'frame', args.json) as progress:

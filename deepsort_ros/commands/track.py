@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
     parser.add_argument('--lost', choices=('none', 'recent', 'all'), default='recent',
                         help='predicted boxes to write: none, those missed in one image (the '
                         'default, as the published evaluation does), all')
+    parser.add_argument('--history', type=Path, metavar='FILE.csv',
+                        help='also write every track of every image, tentative and lost ones '
+                        'too, with the distances of the matches; for render and report')
     add_settings(parser)
     add_json(parser)
 
@@ -51,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     encoder = stored or create_encoder(settings)
     output = args.output or Path(f'{sequence.name}.txt')
     with progress_bar('tracking', 'frame', args.json) as progress:
-        summary = track(sequence, settings, encoder, output, args.lost, progress)
+        summary = track(sequence, settings, encoder, output, args.lost, progress,
+                        args.history)
     summary.encoder = encoder.describe() if encoder else {}
     device = summary.encoder.get('device')
     print_summary(summary, args.json, (

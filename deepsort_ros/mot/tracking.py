@@ -1,6 +1,7 @@
 """Run the pipeline over a sequence and write MOTChallenge results."""
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.mot.history import HistoryWriter
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.sequence import SequenceFrame
 from deepsort_ros.mot.table import format_row
@@ -136,8 +138,8 @@ def _input(frame: SequenceFrame, settings: Settings,
 
 
 def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
-                 totals: TrackingSummary) -> Iterator[tuple[int, Tracks]]:
-    """Yield (frame number, all tracks) of a sequence, and count in ``totals``."""
+                 totals: TrackingSummary) -> Iterator[tuple[SequenceFrame, Tracks]]:
+    """Yield (frame, all tracks) of a sequence, and count in ``totals``."""
     pipeline = Pipeline(settings, encoder)
     for frame in sequence.frames():
         result = pipeline.process(_input(frame, settings, encoder))
@@ -149,7 +151,7 @@ def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEnco
         for stage, seconds in result.stage_seconds.items():
             totals.stage_seconds[stage] = totals.stage_seconds.get(stage, 0.0) + seconds
         totals.encoder_error = pipeline.encoder_error
-        yield frame.number, result.tracks
+        yield frame, result.tracks
 
 
 def written(tracks: Tracks, lost: str) -> Tracks:
@@ -167,7 +169,8 @@ def written(tracks: Tracks, lost: str) -> Tracks:
 
 def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
           output: Path, lost: str = 'recent',
-          progress: Callable[[int, int], None] | None = None) -> TrackingSummary:
+          progress: Callable[[int, int], None] | None = None,
+          history: Path | None = None) -> TrackingSummary:
     """
     Track a sequence and write the results, line by line.
 
@@ -176,6 +179,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     :param settings: ``frame_rate`` decides how long ``max_age`` is in frames.
     :param encoder: None tracks by motion and overlap alone.
     :param progress: called with (frames done, frames in all).
+    :param history: file for the states and distances of all tracks (:mod:`.history`).
     :raises MotFileError: a frame cannot be read.
     :raises OSError: the results cannot be written.
     """
@@ -183,16 +187,21 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     ids: set[int] = set()
     start = time.perf_counter()
     output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open('w', encoding='utf-8', newline='\n') as file:
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(output.open('w', encoding='utf-8', newline='\n'))
+        writer = (stack.enter_context(HistoryWriter(history, settings.nn_budget))
+                  if history is not None else None)
         try:
-            for number, tracks in track_frames(sequence, settings, encoder, totals):
+            for frame, tracks in track_frames(sequence, settings, encoder, totals):
+                if writer is not None:
+                    writer.add(frame.number, tracks, frame.detections)
                 chosen = written(tracks, lost)
-                file.writelines(format_row(number, int(track_id), tlwh)
+                file.writelines(format_row(frame.number, int(track_id), tlwh)
                                 for track_id, tlwh in zip(chosen.id, chosen.tlwh))
                 totals.rows += len(chosen)
                 ids.update(chosen.id.tolist())
                 if progress is not None:
-                    progress(number, sequence.length)
+                    progress(frame.number, sequence.length)
         except KeyboardInterrupt:
             totals.interrupted = True
     totals.ids = len(ids)

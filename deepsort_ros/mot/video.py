@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.mot.history import History
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import draw_truth
 from deepsort_ros.mot.rendering import Trails
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
-from deepsort_ros.tracking import TrackState
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class VideoWriter:
         self._stream = self._container.add_stream(
             'libx264', rate=self._rate, options={'preset': 'veryfast', 'crf': '21'})
         self._stream.pix_fmt = 'yuv420p'
+        self._stream.thread_type = 'AUTO'
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Add an image (H, W, 3) uint8 bgr8; one of another size is scaled to the first's."""
@@ -89,13 +90,20 @@ class VideoWriter:
             self._partial.unlink(missing_ok=True)
 
 
-def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable | None = None,
+def label(track_id: int, score: float) -> str:
+    """Return what is written at a box: the id, and the score where it is known."""
+    if not np.isfinite(score):
+        return str(track_id)
+    return f'{track_id} {score:.2f}' if abs(score) < 10 else f'{track_id} {score:.0f}'
+
+
+def render(sequence: Sequence, results: History, output: Path, truth: MotTable | None = None,
            trail: int = 40, max_width: int = 0,
            progress: Callable[[int, int], None] | None = None) -> RenderSummary:
     """
     Draw results on the images of a sequence and write an MP4 file.
 
-    A results file does not say which boxes are predicted, so all are drawn as confirmed.
+    Lost boxes are dashed, tentative ones thin, where the history knows them.
 
     :param truth: drawn underneath, thin and white.
     :param trail: length of the trails in images, 0 draws none.
@@ -117,8 +125,8 @@ def render(sequence: Sequence, results: MotTable, output: Path, truth: MotTable 
             rows = results.rows(frame.number)
             ids, tlwh = results.id[rows], results.tlwh[rows]
             points = trails.update(ids, tlwh) if trail else None
-            states = np.full(len(ids), TrackState.CONFIRMED)
-            writer.write(draw_tracks(image, ids, states, tlwh, trails=points))
+            labels = [label(int(i), float(score)) for i, score in zip(ids, results.score[rows])]
+            writer.write(draw_tracks(image, ids, results.state[rows], tlwh, labels, points))
             count += 1
             if progress is not None:
                 progress(count, sequence.length)

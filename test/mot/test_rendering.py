@@ -5,6 +5,7 @@ import av
 import numpy as np
 import pytest
 
+from deepsort_ros.mot.history import read_history
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import draw_truth
 from deepsort_ros.mot.rendering import track_color
@@ -97,10 +98,11 @@ def test_trails_follow_the_feet_and_are_forgotten() -> None:
 
 def test_a_rendered_video_is_h264_420_with_its_index_first(
         sequence_folder: Path, tmp_path: Path) -> None:
-    results = read_table(sequence_folder / 'gt' / 'gt.txt', TableKind.RESULTS)
+    results = read_history(sequence_folder / 'gt' / 'gt.txt')
+    truth = read_table(sequence_folder / 'gt' / 'gt.txt', TableKind.TRUTH)
     output = tmp_path / 'new' / 'out.mp4'
     done = []
-    summary = render(open_sequence(sequence_folder), results, output, truth=results,
+    summary = render(open_sequence(sequence_folder), results, output, truth=truth,
                      progress=lambda count, total: done.append((count, total)))
     assert (summary.frames, summary.frame_rate) == (12, 10.0)
     assert done[-1] == (12, 12)
@@ -128,7 +130,7 @@ def test_a_video_of_odd_or_too_wide_images_gets_even_reduced_sizes(tmp_path: Pat
 
 
 def test_a_failed_video_leaves_no_file(sequence_folder: Path, tmp_path: Path) -> None:
-    results = read_table(sequence_folder / 'gt' / 'gt.txt', TableKind.RESULTS)
+    results = read_history(sequence_folder / 'gt' / 'gt.txt')
     (sequence_folder / 'img1' / '000005.jpg').unlink()
     before = set(tmp_path.iterdir())
     with pytest.raises(MotFileError, match='000005.jpg'):
