@@ -88,7 +88,7 @@ def assign(cost: NDArray[np.float64], limit: float) -> Matching:
     unused = np.ones(cost.shape[1], dtype=bool)
     unused[column] = False
     return Matching(row[good], column[good], np.concatenate(
-        (np.flatnonzero(unused), column[~good])))
+        (unused.nonzero()[0], column[~good])))
 
 
 def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matching:

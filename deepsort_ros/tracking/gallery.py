@@ -191,7 +191,7 @@ class Gallery:
         self._since = np.zeros_like(count)
         self._anchor = np.zeros((len(count), features.shape[2]), dtype=np.float32)
         self._spread = np.zeros(len(count), dtype=np.float32)
-        self._compute_anchor(np.flatnonzero(count))
+        self._compute_anchor(count.nonzero()[0])
 
     def resize(self, budget: int) -> None:
         """Hold at most ``budget`` features per slot from now on; the newest ones stay."""

@@ -67,7 +67,7 @@ class TrackTable:
         self._integers[:, rows] = 0
         self._floats[:, rows] = 0.0
         self._view(size)
-        slots = np.flatnonzero(~self._slot_used)[:count]
+        slots = (~self._slot_used).nonzero()[0][:count]
         self._slot_used[slots] = True
         self.slot[rows] = slots
         return rows
@@ -75,7 +75,7 @@ class TrackTable:
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the tracks where (M,) ``kept`` is False and free their slots."""
         self._slot_used[self.slot[~kept]] = False
-        rows = np.flatnonzero(kept)
+        rows = kept.nonzero()[0]
         size = len(rows)
         self._integers[:, :size] = self._integers[:, rows]
         self._floats[:, :size] = self._floats[:, rows]

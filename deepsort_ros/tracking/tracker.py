@@ -151,14 +151,14 @@ class Tracker:
         self._votes.vote(slot, classes[column])
         self._record(row, detections, column, stamp)
         removed_ids = self._end_tracks()
-        new_slot = self._start_tracks(detections, measurement, left, stamp)
-        self._votes.start(new_slot, classes[left])
-        if features is not None:
+        if len(left):
+            new_slot = self._start_tracks(detections, measurement, left, stamp)
+            self._votes.start(new_slot, classes[left])
             self._gallery.clear(new_slot)
-            slot = np.concatenate((slot, new_slot))
-            seen = np.concatenate((column, left))
-            known = described[seen]
-            self._gallery.add(slot[known], features[seen[known]])
+            slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
+        if features is not None:
+            known = described[column]
+            self._gallery.add(slot[known], features[column[known]])
         return self._snapshot(removed_ids)
 
     def needs_feature(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
@@ -228,14 +228,14 @@ class Tracker:
         stages = []
         if features is not None:
             stages.append(self._match_appearance(
-                np.flatnonzero(within_age), measurement, classes, described, features))
+                within_age.nonzero()[0], measurement, classes, described, features))
             left = stages[-1].left
             free[stages[-1].row] = False
 
         recent = table.time_since_update == 1
         # The reference takes these rows out of a Python set. Their order decides nothing but
         # how the solver breaks ties, and with it the numbers of new tracks.
-        unmatched = set(np.flatnonzero(confirmed).tolist())
+        unmatched = set(confirmed.nonzero()[0].tolist())
         unmatched = unmatched - set(stages[0].row.tolist()) if stages else unmatched
         seen = np.fromiter(unmatched, np.int64, len(unmatched))
         seen = seen[(free & recent)[seen]]

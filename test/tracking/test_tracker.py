@@ -153,6 +153,14 @@ def test_the_feature_reported_is_the_newest_one() -> None:
     assert np.isnan(see(tracker, LEFT, RIGHT).feature[1]).all()
 
 
+def test_a_new_track_knows_no_feature_of_one_that_ended() -> None:
+    tracker = Tracker(TrackerConfig())
+    see(tracker, LEFT, features=[A])
+    tracks = see(tracker, RIGHT)
+    assert tracks.id.tolist() == [2]
+    assert np.isnan(tracks.feature).all()
+
+
 def test_class_is_the_majority_and_ties_keep_the_earlier_winner() -> None:
     tracker = Tracker(TrackerConfig())
     told = ['cat', 'dog', 'dog', 'cat', 'cat']
