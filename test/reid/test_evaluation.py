@@ -2,7 +2,10 @@
 import numpy as np
 import pytest
 
+from deepsort_ros.reid.dataset import Crops
+from deepsort_ros.reid.encoder import Encoder
 from deepsort_ros.reid.evaluation import query_rows
+from deepsort_ros.reid.evaluation import score_encoder
 from deepsort_ros.reid.evaluation import score_features
 
 
@@ -34,3 +37,11 @@ def test_ranks_and_precision_equal_those_worked_out_by_hand():
 def test_one_camera_has_nothing_to_find():
     with pytest.raises(ValueError, match='two cameras'):
         score_features(at([0, 1, 2]), np.array([1, 1, 2]), np.array([1, 1, 1]))
+
+
+def test_crops_of_equal_looks_are_found_by_their_features(random_checkpoint):
+    looks = np.random.default_rng(2).integers(0, 256, (2, 128, 64, 3), dtype=np.uint8)
+    identity, camera = np.array([1, 1, 1, 2, 2, 2]), np.array([1, 2, 2, 1, 2, 2])
+    encoder = Encoder.create(str(random_checkpoint), 'CPU', batch_buckets=(8,))
+    scores = score_encoder(encoder, Crops(looks[identity - 1], identity, camera))
+    assert (scores.queries, scores.rank1, scores.mean_ap) == (2, 1.0, 1.0)
