@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepsort_ros.mot.scores import Scores
 from deepsort_ros.mot.sequence import open_sequence
@@ -32,6 +33,7 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 OVERALL = 'OVERALL'
 RULES = ('MOT15', 'MOT16', 'MOT20')
+PEDESTRIAN = 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class _InMemory(trackeval.datasets.MotChallenge2DBox):  # type: ignore[misc]
         self.benchmark = pair.rules
         self.do_preproc = True
         self.class_name_to_class_id = {
-            'pedestrian': 1, 'person_on_vehicle': 2, 'non_mot_vehicle': 6, 'static_person': 7,
+            'pedestrian': PEDESTRIAN, 'person_on_vehicle': 2, 'non_mot_vehicle': 6, 'static_person': 7,
             'distractor': 8, 'reflection': 12}
         self.valid_class_numbers = list(range(1, 14))
 
@@ -78,8 +80,54 @@ class _InMemory(trackeval.datasets.MotChallenge2DBox):  # type: ignore[misc]
         if is_gt:
             raw['gt_extras'] = [{'zero_marked': table.confidence[r]} for r in rows]
         else:
-            raw['tracker_confidences'] = [table.confidence[r] for r in rows]
+            # The score decides nothing; in its place, the row tells later what was left out.
+            raw['tracker_confidences'] = [np.arange(r.start, r.stop) for r in rows]
         return raw
+
+
+@dataclass(frozen=True)
+class Counted:
+    """
+    The boxes of a pair that count by its rules, one entry per frame.
+
+    :param data: of TrackEval.
+    :param truth_rows: (N,) int64, rows of the truth; :param truth_ids: (N,) int64, from 0.
+    :param result_rows: (M,) int64, rows of the results; :param result_ids: (M,) int64, from 0.
+    :param overlap: (N, M) float64, IoU.
+    """
+
+    data: dict[str, Any]
+    truth_rows: list[NDArray[np.int64]]
+    truth_ids: list[NDArray[np.int64]]
+    result_rows: list[NDArray[np.int64]]
+    result_ids: list[NDArray[np.int64]]
+    overlap: list[NDArray[np.float64]]
+
+
+def counted(pair: Pair) -> Counted:
+    """
+    Return the boxes that count.
+
+    :raises MotFileError: a frame behind the end of the sequence, or a truth file that TrackEval
+        refuses.
+    """
+    pair.truth.check_length(pair.length)
+    pair.results.check_length(pair.length)
+    dataset = _InMemory(pair)
+    try:
+        # What TrackEval says on stdout is in its exceptions too.
+        with contextlib.redirect_stdout(io.StringIO()):
+            raw = dataset.get_raw_seq_data('', pair.name)
+            data = dataset.get_preprocessed_seq_data(raw, 'pedestrian')
+    except trackeval.utils.TrackEvalException as error:
+        raise MotFileError(f'{pair.truth.path}: {error}') from error
+    kept = pair.truth.confidence != 0
+    if pair.rules != 'MOT15':
+        kept &= pair.truth.class_id == PEDESTRIAN
+    rows = [pair.truth.rows(frame) for frame in range(1, pair.length + 1)]
+    truth_rows = [np.arange(r.start, r.stop)[kept[r]] for r in rows]
+    return Counted(data, truth_rows, data['gt_ids'], data['tracker_confidences'],
+                   data['tracker_ids'], data['similarity_scores'])
 
 
 def _metrics() -> tuple[Any, Any, Any]:
@@ -98,14 +146,7 @@ def evaluate(pairs: Sequence[Pair]) -> list[Scores]:
     collected: list[dict[str, Any]] = [{} for _ in metrics]
     rows = []
     for index, pair in enumerate(pairs):
-        pair.truth.check_length(pair.length)
-        pair.results.check_length(pair.length)
-        dataset = _InMemory(pair)
-        try:
-            raw = dataset.get_raw_seq_data('', pair.name)
-            data = dataset.get_preprocessed_seq_data(raw, 'pedestrian')
-        except trackeval.utils.TrackEvalException as error:
-            raise MotFileError(f'{pair.truth.path}: {error}') from error
+        data = counted(pair).data
         for metric, results in zip(metrics, collected):
             results[str(index)] = metric.eval_sequence(data)
         one = [metric.combine_sequences({'': results[str(index)]})
