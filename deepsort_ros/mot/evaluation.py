@@ -61,8 +61,8 @@ class _InMemory(trackeval.datasets.MotChallenge2DBox):  # type: ignore[misc]
         self.benchmark = pair.rules
         self.do_preproc = True
         self.class_name_to_class_id = {
-            'pedestrian': PEDESTRIAN, 'person_on_vehicle': 2, 'non_mot_vehicle': 6, 'static_person': 7,
-            'distractor': 8, 'reflection': 12}
+            'pedestrian': PEDESTRIAN, 'person_on_vehicle': 2, 'non_mot_vehicle': 6,
+            'static_person': 7, 'distractor': 8, 'reflection': 12}
         self.valid_class_numbers = list(range(1, 14))
 
     def _load_raw_file(self, tracker: str, seq: str, is_gt: bool) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""``deepsort reproduce``."""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import create_encoder
+from deepsort_ros.commands.common import preset
+from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+
+HUB = 'hub'
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'reproduce', run, 'run the published MOT16 evaluation',
+        'Computes features, tracks with the preset mot16, and prints the table with our row '
+        'beside the published one. What is done stays in the output folder: the same command '
+        'goes on after an interruption.',
+        'deepsort reproduce MOT16/train --model hub --output out/reproduce')
+    parser.add_argument('folder', type=Path, metavar='MOT16_DIR',
+                        help='folder of sequence folders with truth; one sequence is enough')
+    inputs = parser.add_mutually_exclusive_group()
+    inputs.add_argument('--detections', type=Path, metavar='DIR',
+                        help='NAME.txt or NAME.npy (10 columns) per sequence (default: '
+                        'det/det.txt of each)')
+    inputs.add_argument('--features', type=Path, metavar='DIR',
+                        help='NAME.npy per sequence, N x 138: detections with features computed '
+                        'before, for instance by the original code; no network is used')
+    parser.add_argument('--model', default='bundled',
+                        help='bundled (default), hub (the published network, once "deepsort '
+                        'fetch-model" has got it), or the path of a checkpoint')
+    parser.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    parser.add_argument('--output', type=Path, default=Path('out/reproduce'), metavar='FOLDER',
+                        help='features, results and histories (default: out/reproduce)')
+    add_json(parser)
+
+
+def settings_for(model: str, device: str | None) -> Settings:
+    """
+    Return the published settings for a model.
+
+    Only the published network is fed BGR, as it was then; others are fed what they were trained
+    on.
+
+    :raises SettingError: the published network is not here.
+    """
+    changes: dict[str, Any] = {**preset('mot16'), 'model': model}
+    if device is not None:
+        changes['device'] = device
+    if model != HUB:
+        changes['color_order'] = 'rgb'
+    return Settings().replace(changes)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the evaluation and print the tables."""
+    from deepsort_ros.mot.reproduction import format_reproduction
+    from deepsort_ros.mot.reproduction import Inputs
+    from deepsort_ros.mot.reproduction import PUBLISHED
+    from deepsort_ros.mot.reproduction import reproduce
+    settings = settings_for(args.model, args.device)
+    try:
+        rows = reproduce(Inputs(args.folder, args.detections, args.features), args.output,
+                         settings, lambda: _encoder(settings),
+                         lambda label, unit: progress_bar(label, unit, args.json))
+    except KeyboardInterrupt:
+        print(f'deepsort: interrupted; the same command goes on from {args.output}',
+              file=sys.stderr)
+        return 1
+    if args.json:
+        print(json.dumps({'rows': [dataclasses.asdict(row) for row in rows],
+                          'published': PUBLISHED}, indent=2))
+    else:
+        print(format_reproduction(rows))
+    return 0
+
+
+def _encoder(settings: Settings) -> Any:
+    from deepsort_ros.reid.checkpoint import CheckpointError
+    from deepsort_ros.reid.checkpoint import resolve
+    if settings.model == HUB:
+        try:
+            resolve(HUB)
+        except CheckpointError as error:
+            raise SettingError('--model hub: the published network is not on this machine; '
+                               '"deepsort fetch-model hub" gets it') from error
+    return create_encoder(settings)
