@@ -32,6 +32,12 @@ from deepsort_ros.ros.pairing import Pairer
 Message: TypeAlias = Image | CompressedImage | Detection2DArray
 
 
+# Seconds: what is lost is sent again after the first, the second is what discovery may take
+# to reach the other side too.
+RESEND = 5.0
+DISCOVERY = 0.5
+
+
 class PlayerError(RuntimeError):
     """The tracker does not answer; the message says what was waited for."""
 
@@ -92,9 +98,8 @@ class Player:
             CompressedImage if compressed else Image,
             image_topic + ('/compressed' if compressed else ''), qos)
         self._detections = self._node.create_publisher(Detection2DArray, detections_topic, qos)
-        self._node.create_subscription(
+        self._tracks = self._node.create_subscription(
             TrackArray, tracks_topic, self._received, QoSProfile(depth=1000))
-        self._tracks_topic = tracks_topic
         self._sent: dict[int, float] = {}
         self._played = Played()
         self._arrived = 0.0
@@ -109,14 +114,14 @@ class Player:
         def connected() -> bool:
             return bool(self._images.get_subscription_count()
                         and self._detections.get_subscription_count()
-                        and self._node.count_publishers(self._tracks_topic))
+                        and self._tracks.get_publisher_count())
         if not self._spin_until(connected, timeout):
             raise PlayerError(
                 f'no tracker within {timeout:g} s: {self._images.get_subscription_count()} '
                 f'subscribe to {self._images.topic_name}, '
                 f'{self._detections.get_subscription_count()} to {self._detections.topic_name}, '
-                f'{self._node.count_publishers(self._tracks_topic)} publish '
-                f'{self._tracks_topic}')
+                f'{self._tracks.get_publisher_count()} publish {self._tracks.topic_name}')
+        self._spin_until(lambda: False, DISCOVERY)
 
     def play(self, messages: Iterable[Message], rate: float | None = None,
              timeout: float = 30.0, settle: float = 2.0,
@@ -132,25 +137,25 @@ class Player:
         :raises PlayerError: in lock-step, no tracks for a pair within ``timeout``.
         """
         self._played, self._on_tracks, self._sent = Played(), on_tracks, {}
-        pairer: Pairer[bool, bool] = Pairer(depth=1000)
+        pairer: Pairer[Message, Message] = Pairer(depth=100)
         due = time.monotonic()
         for message in messages:
             stamp = nanoseconds(message.header.stamp)
             if isinstance(message, Detection2DArray):
                 self._detections.publish(message)
-                complete = pairer.add_detections(stamp, True)
+                pair = pairer.add_detections(stamp, message)
             else:
                 if rate is not None:
                     self._spin_until(lambda: False, due - time.monotonic())
                     due += 1.0 / rate
                 self._images.publish(message)
-                complete = pairer.add_image(stamp, True)
-            if complete is None:
+                pair = pairer.add_image(stamp, message)
+            if pair is None:
                 continue
             self._sent[stamp] = time.monotonic()
             self._played.pairs += 1
-            if rate is None and not self._spin_until(lambda: not self._sent, timeout):
-                raise PlayerError(f'no tracks within {timeout:g} s for the image stamped {stamp}')
+            if rate is None:
+                self._await_tracks(*pair, timeout)
         self._arrived = time.monotonic()
         while self._sent and time.monotonic() - self._arrived < settle:
             self._spin_until(lambda: not self._sent, settle / 10)
@@ -160,6 +165,17 @@ class Player:
         """Destroy the node."""
         self._executor.shutdown()
         self._node.destroy_node()
+
+    def _await_tracks(self, image: Message, detections: Message, timeout: float) -> None:
+        """Wait for the tracks of a pair; best effort may lose it, so send it again."""
+        end = time.monotonic() + timeout
+        while not self._spin_until(
+                lambda: not self._sent, min(RESEND, end - time.monotonic())):
+            if time.monotonic() >= end:
+                raise PlayerError(f'no tracks within {timeout:g} s for the image stamped '
+                                  f'{nanoseconds(image.header.stamp)}')
+            self._images.publish(image)
+            self._detections.publish(detections)
 
     def _received(self, message: TrackArray) -> None:
         self._arrived = time.monotonic()

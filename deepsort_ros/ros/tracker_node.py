@@ -1,7 +1,6 @@
 """The lifecycle node ``tracker``: subscriptions, publishers, services and their wiring."""
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -41,6 +40,7 @@ from deepsort_ros.ros.diagnostics import Situation
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.frames import Tracked
+from deepsort_ros.ros.log import NodeLog
 from deepsort_ros.ros.overlay import Overlay
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.worker import Job
@@ -52,22 +52,6 @@ FAILURE = TransitionCallbackReturn.FAILURE
 # A subscription that asks for best effort connects to every publisher.
 SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
-# A message about the same problem is repeated after this many seconds at the earliest.
-REPEAT = 10.0
-
-
-class RosHandler(logging.Handler):
-    """Passes what the library logs on to a node's logger, and so to /rosout."""
-
-    def __init__(self, node: LifecycleNode) -> None:
-        """Log on behalf of a node."""
-        super().__init__(logging.WARNING)
-        self._logger = node.get_logger()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log one record, errors as errors and all else as warnings."""
-        log = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
-        log(record.getMessage())
 
 
 class TrackerNode(LifecycleNode):
@@ -83,10 +67,7 @@ class TrackerNode(LifecycleNode):
     def __init__(self, **node_options: Any) -> None:
         """Declare the parameters; the rest comes with the lifecycle."""
         super().__init__('tracker', **node_options)
-        self._log_handler = RosHandler(self)
-        library = logging.getLogger('deepsort_ros')
-        library.addHandler(self._log_handler)
-        library.propagate = False
+        self._log = NodeLog(self)
         self._settings = parameters.declare(self)
         self._pipeline = Pipeline(self._settings, encoder=None)
         self._appearance = Appearance(self._pipeline)
@@ -96,7 +77,6 @@ class TrackerNode(LifecycleNode):
         self._active = False
         self._last_tracked: int | None = None
         self._clock_went_back = False
-        self._warned: dict[str, float] = {}
         self._subscriptions_of: dict[str, Subscription] = {}
         self._pairer = self._new_pairer()
         self._worker = Worker(
@@ -119,7 +99,7 @@ class TrackerNode(LifecycleNode):
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
         stopped = self._worker.stop(timeout)
         self._clock_jumps.unregister()
-        logging.getLogger('deepsort_ros').removeHandler(self._log_handler)
+        self._log.close()
         self.destroy_node()
         return stopped
 
@@ -259,12 +239,12 @@ class TrackerNode(LifecycleNode):
                 f'{tracked.result.session} begins')
         if tracked.image_error:
             self._monitor.image_error(tracked.image_error)
-            self._warn('image', f'image not readable, tracked by motion and overlap alone: '
-                                f'{tracked.image_error}')
+            self._log.warn('image', f'image not readable, tracked by motion and overlap alone: '
+                                    f'{tracked.image_error}')
         if tracked.message is None:
             self._monitor.drop('old_stamp')
-            self._warn('old_stamp', 'frame dropped: its stamp is not later than that of the '
-                                    'frame before')
+            self._log.warn('old_stamp', 'frame dropped: its stamp is not later than that of the '
+                                        'frame before')
             return
         self._last_tracked = tracked.frame.stamp
         self._publish(job, tracked, tracked.message)
@@ -286,25 +266,19 @@ class TrackerNode(LifecycleNode):
 
     def _say_ignored(self, detections: int, ignored: dict[str, int]) -> None:
         if 'invalid' in ignored:
-            self._warn('invalid', f'{ignored["invalid"]} of {detections} detections ignored: '
-                                  f'box or score is NaN or infinite, or the box has no area')
+            self._log.warn('invalid', f'{ignored["invalid"]} of {detections} detections ignored: '
+                                      f'box or score is NaN or infinite, or the box has no area')
         if 'max_detections' in ignored:
-            self._warn('max_detections', f'{detections} detections in one image: only the best '
-                       f'{self._settings.max_detections} are used (max_detections)')
+            self._log.warn('max_detections', f'{detections} detections in one image: only the '
+                           f'best {self._settings.max_detections} are used (max_detections)')
 
     def _overloaded(self) -> None:
         self._monitor.drop('overload')
-        self._warn('overload', 'the tracker is behind: the oldest waiting frame is dropped')
+        self._log.warn('overload', 'the tracker is behind: the oldest waiting frame is dropped')
 
     def _failed(self, error: Exception) -> None:
         self._monitor.drop('failed')
-        self._warn('failed', f'frame dropped, {type(error).__name__}: {error}')
-
-    def _warn(self, reason: str, text: str) -> None:
-        now = time.monotonic()
-        if now - self._warned.get(reason, -REPEAT) >= REPEAT:
-            self._warned[reason] = now
-            self.get_logger().warning(text)
+        self._log.warn('failed', f'frame dropped, {type(error).__name__}: {error}')
 
     # Changes from outside, on the executor's thread
 
@@ -380,13 +354,14 @@ class TrackerNode(LifecycleNode):
         problem = (f'a publisher offers another {policy} than we ask for, so nothing of it '
                    f'arrives (see qos_overrides)')
         self._monitor.inputs[name].qos_problem = problem
-        self._warn(f'qos {name}', f'{self._topics()[name]}: {problem}')
+        self._log.warn(f'qos {name}', f'{self._topics()[name]}: {problem}')
 
     def _publisher_events(self, topic: str) -> PublisherEventCallbacks:
         def incompatible(event: Any) -> None:
             policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-            self._warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: a subscriber asks for '
-                       f'another {policy} than we offer, so it gets nothing (see qos_overrides)')
+            self._log.warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: a subscriber asks '
+                           f'for another {policy} than we offer, so it gets nothing '
+                           f'(see qos_overrides)')
         return PublisherEventCallbacks(incompatible_qos=incompatible)
 
     def _topics(self) -> dict[str, str]:
