@@ -1,6 +1,7 @@
 """The lifecycle node ``tracker``: subscriptions, publishers, services and their wiring."""
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -52,6 +53,8 @@ FAILURE = TransitionCallbackReturn.FAILURE
 # A subscription that asks for best effort connects to every publisher.
 SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
+# Steady seconds after a jump back of /clock in which messages of before it may still arrive.
+IN_FLIGHT = 5.0
 
 
 class TrackerNode(LifecycleNode):
@@ -76,7 +79,7 @@ class TrackerNode(LifecycleNode):
         self._enabled = True
         self._active = False
         self._last_tracked: int | None = None
-        self._clock_went_back = False
+        self._clock_went_back = -math.inf
         self._subscriptions_of: dict[str, Subscription] = {}
         self._pairer = self._new_pairer()
         self._worker = Worker(
@@ -210,8 +213,8 @@ class TrackerNode(LifecycleNode):
         """Return whether a frame of before a jump back of /clock arrives after it."""
         clock = self.get_clock()
         limit = self._settings.time_jump_reset * NANOSECONDS
-        return bool(clock.ros_time_is_active and self._clock_went_back
-                    and stamp - clock.now().nanoseconds > limit)
+        return bool(time.monotonic() - self._clock_went_back < IN_FLIGHT
+                    and clock.ros_time_is_active and stamp - clock.now().nanoseconds > limit)
 
     # Frames, on the worker's thread
 
@@ -326,7 +329,7 @@ class TrackerNode(LifecycleNode):
         limit = round(self._settings.time_jump_reset * NANOSECONDS)
         if -jump.delta.nanoseconds <= limit:
             return
-        self._clock_went_back = True
+        self._clock_went_back = time.monotonic()
         now = self.get_clock().now().nanoseconds
         self._pairer.forget_after(now + limit)
 
