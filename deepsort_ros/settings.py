@@ -51,7 +51,8 @@ class Settings:
     device_id: int = _setting(
         0, 'index of the Ascend or GPU device', minimum=0, maximum=1023)
     model: str = _setting(
-        'bundled', 'checkpoint of the appearance network: a path, or "bundled"')
+        'bundled', 'checkpoint of the appearance network: "bundled", "hub" (the published one, '
+        'once "deepsort fetch-model hub" has got it), or a path')
     precision: str = _setting(
         'fp32', 'arithmetic of the network; fp16 is for Ascend and GPU', choices=('fp32', 'fp16'))
     batch_buckets: tuple[int, ...] = _setting(

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.reid import hub
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.resources import share_path
 
 BUNDLED = 'bundled'
+HUB = 'hub'
 BUNDLED_PATH = 'models/deepsort_market1501.ckpt'
 
 # What training leaves in a checkpoint and the feature does not need.
@@ -40,7 +42,8 @@ def resolve(model: str) -> Path:
     """
     Return the file a model setting means.
 
-    :param model: a path, or ``bundled`` for the checkpoint installed with the package.
+    :param model: a path, ``bundled`` for the checkpoint installed with the package, or ``hub``
+        for the published one once it has been fetched.
     :raises CheckpointError: there is no such file.
     """
     if model == BUNDLED:
@@ -48,6 +51,12 @@ def resolve(model: str) -> Path:
             return share_path(BUNDLED_PATH)
         except FileNotFoundError as error:
             raise CheckpointError(f'model: {error}') from error
+    if model == HUB:
+        path = hub.hub_path()
+        if not path.is_file():
+            raise CheckpointError(f'model: the published checkpoint is not at {path}; run '
+                                  '"deepsort fetch-model hub" first')
+        return path
     path = Path(model).expanduser()
     if not path.is_file():
         raise CheckpointError(f'model: {path} is not a file')

@@ -72,7 +72,7 @@ class Encoder:
         """
         Load a model onto a device.
 
-        :param model: path of a checkpoint, or ``bundled``.
+        :param model: path of a checkpoint, ``bundled`` or ``hub``.
         :param device: ``auto``, ``Ascend``, ``GPU`` or ``CPU``; the CPU stands in, with a
             warning, for a device that is not there.
         :param precision: ``fp32``, or ``fp16`` on Ascend and GPU.
