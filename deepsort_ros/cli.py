@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from deepsort_ros.commands import bag
 from deepsort_ros.commands import demo
 from deepsort_ros.commands import evaluate
+from deepsort_ros.commands import fetch_model
 from deepsort_ros.commands import info
 from deepsort_ros.commands import render
+from deepsort_ros.commands import report
 from deepsort_ros.commands import reproduce
 from deepsort_ros.commands import sample
 from deepsort_ros.commands import track
 from deepsort_ros.commands import train
 
-COMMANDS = (track, bag, evaluate, reproduce, render, sample, train, demo, info)
+COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, fetch_model, demo,
+            info)
 # The errors that say what is wrong with the input. By name: to import them costs seconds.
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',

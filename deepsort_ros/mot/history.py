@@ -2,13 +2,15 @@
 Histories: what every track was in every image, and how near its matches were.
 
 A results file holds the boxes of confirmed tracks and nothing else. A history is a CSV file with
-one row per track and image, tentative and lost ones too, and with the distances of each match.
+one row per track and image, tentative and lost ones too, and with the distances of each match; its
+first line is a comment with the limits of these distances.
 The tracker does not report these: they are computed again here, beside it, from the matches it
 made, with its own filter.
 """
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -22,16 +24,20 @@ from numpy.typing import NDArray
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking import Tracks
 from deepsort_ros.tracking import TrackState
+from deepsort_ros.tracking.association import GATE
 
 COLUMNS = ('frame', 'id', 'state', 'left', 'top', 'width', 'height', 'score', 'detection',
            'motion', 'appearance', 'overlap')
 STATES = {state.name.lower(): int(state) for state in TrackState}
 NAMES = {number: name for name, number in STATES.items()}
+HEADING = '# deepsort history '
+DISTANCES = ('motion', 'appearance', 'overlap')
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class History:
     :param overlap: (N,) float64, 1 - IoU of the match and the predicted box, NaN without one.
     :param line: (N,) int64, line in the file.
     :param path: the file.
-    :param complete: whether states and distances are known; results files hold neither.
+    :param limits: largest motion, appearance and overlap distance of a match, by name; empty for
+        a results file, which holds neither states nor distances.
     """
 
     frame: NDArray[np.int64]
@@ -62,7 +69,7 @@ class History:
     overlap: NDArray[np.float64]
     line: NDArray[np.int64]
     path: Path
-    complete: bool
+    limits: dict[str, float]
 
     def rows(self, frame: int) -> slice:
         """Return the rows of one frame."""
@@ -91,9 +98,10 @@ def read_history(path: Path) -> History:
     """
     try:
         with path.open(encoding='utf-8', newline='') as file:
-            if not file.readline().startswith('frame,id,state'):
+            first = file.readline()
+            if not first.startswith(HEADING):
                 return _of_results(path)
-            return _parsed(path, list(csv.reader(file)))
+            return _parsed(path, first, list(csv.reader(file)))
     except UnicodeDecodeError as error:
         raise MotFileError(f'{path}: not a text file') from error
 
@@ -106,12 +114,19 @@ def _of_results(path: Path) -> History:
     score = unknown if (table.confidence == 1).all() else table.confidence[order]
     return History(
         table.frame[order], table.id[order], np.full(len(table), int(TrackState.CONFIRMED)),
-        table.tlwh[order], score, unknown, unknown, unknown, table.line[order], path, False)
+        table.tlwh[order], score, unknown, unknown, unknown, table.line[order], path, {})
 
 
-def _parsed(path: Path, rows: list[list[str]]) -> History:
+def _parsed(path: Path, first: str, rows: list[list[str]]) -> History:
+    try:
+        limits = {name: float(json.loads(first[len(HEADING):])[name]) for name in DISTANCES}
+    except (ValueError, KeyError, TypeError):
+        raise MotFileError(f'{path}:1: not the limits of a history') from None
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise MotFileError(f'{path}:2: the columns are not {",".join(COLUMNS)}')
+    rows = rows[1:]
     numbers = np.empty((len(rows), len(COLUMNS)))
-    for line, row in enumerate(rows, 2):
+    for line, row in enumerate(rows, 3):
         if len(row) != len(COLUMNS):
             raise MotFileError(f'{path}:{line}: {len(row)} columns are not the {len(COLUMNS)} of '
                                'a history')
@@ -119,17 +134,17 @@ def _parsed(path: Path, rows: list[list[str]]) -> History:
             raise MotFileError(f'{path}:{line}: {row[2]!r} is not a state of a track')
         for column, cell in enumerate(row):
             try:
-                numbers[line - 2, column] = (
+                numbers[line - 3, column] = (
                     STATES[cell] if column == 2 else float(cell) if cell else math.nan)
             except ValueError:
                 raise MotFileError(f'{path}:{line}: {COLUMNS[column]} {cell!r} is not a '
                                    'number') from None
-        if not (np.isfinite(numbers[line - 2, :7]).all() and numbers[line - 2, 0] >= 1):
+        if not (np.isfinite(numbers[line - 3, :7]).all() and numbers[line - 3, 0] >= 1):
             raise MotFileError(f'{path}:{line}: frame, id or box is missing')
     if not len(rows):
         raise MotFileError(f'{path}: empty, no rows')
     order = np.lexsort((numbers[:, 1], numbers[:, 0]))
-    line_numbers = np.arange(2, len(rows) + 2)[order]
+    line_numbers = np.arange(3, len(rows) + 3)[order]
     numbers = numbers[order]
     frame, track_id, state = numbers[:, :3].astype(np.int64).T
     again = np.flatnonzero((np.diff(frame) == 0) & (np.diff(track_id) == 0))
@@ -138,7 +153,7 @@ def _parsed(path: Path, rows: list[list[str]]) -> History:
         raise MotFileError(f'{path}:{line_numbers[row]}: id {track_id[row]} again in frame '
                            f'{frame[row]}')
     return History(frame, track_id, state, numbers[:, 3:7].copy(), numbers[:, 7], numbers[:, 9],
-                   numbers[:, 10], numbers[:, 11], line_numbers, path, True)
+                   numbers[:, 10], numbers[:, 11], line_numbers, path, limits)
 
 
 class HistoryWriter:
@@ -146,15 +161,17 @@ class HistoryWriter:
     Writes a history while the tracker runs; a context manager.
 
     :param path: of the file.
-    :param nn_budget: features the tracker keeps per track.
+    :param settings: of the tracker.
     """
 
-    def __init__(self, path: Path, nn_budget: int) -> None:
+    def __init__(self, path: Path, settings: Settings) -> None:
         """Create the file and its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = path.open('w', encoding='utf-8', newline='\n')
+        limits = (GATE, settings.max_cosine_distance, settings.max_iou_distance)
+        self._file.write(f'{HEADING}{json.dumps(dict(zip(DISTANCES, limits)))}\n')
         self._file.write(','.join(COLUMNS) + '\n')
-        self._matches = _Matches(nn_budget)
+        self._matches = _Matches(settings.nn_budget)
 
     def add(self, frame: int, tracks: Tracks, detections: Detections) -> None:
         """

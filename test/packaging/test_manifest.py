@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Modules whose rosdep key is not the module's name.
 ROSDEP_KEYS = {
-    'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'scipy': 'python3-scipy',
+    'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'numpy': 'python3-numpy',
+    'scipy': 'python3-scipy',
     'tabulate': 'python3-tabulate', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 # Modules without a rosdep key: the README has them installed with pip.
 PIP_ONLY = {'av', 'mindspore', 'rosbags', 'trackeval'}

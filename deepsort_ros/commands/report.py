@@ -1,0 +1,55 @@
+"""``deepsort report``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'report', run, 'write a page that shows what the tracker did',
+        'One HTML file, complete in itself: scores, the life of every id, each identity switch '
+        'with pictures before and after, distances of the matches, a strip of frames.',
+        'deepsort report MOT16-09.txt --gt MOT16-09 --history MOT16-09.csv')
+    parser.add_argument('results', type=Path, help='MOTChallenge results')
+    parser.add_argument('--gt', type=Path, required=True, metavar='PATH',
+                        help='sequence folder, or a truth file')
+    parser.add_argument('--history', type=Path, metavar='FILE.csv',
+                        help='of the same run, from deepsort track --history: states and '
+                        'distances')
+    parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
+                        help='which boxes count (default: from the truth)')
+    parser.add_argument('--no-images', action='store_true',
+                        help='leave pictures out, where they must not be passed on')
+    parser.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.html here')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page and say where it is."""
+    from deepsort_ros.mot.evaluation import find_pairs
+    from deepsort_ros.mot.history import read_history
+    from deepsort_ros.mot.report import write_report
+    from deepsort_ros.mot.sequence import open_sequence
+    pair = find_pairs([args.gt, args.results], args.rules)[0]
+    history = read_history(args.history) if args.history else None
+    folder = args.gt if args.gt.is_dir() else args.gt.parent.parent
+    sequence = None
+    if not args.no_images and (folder / 'seqinfo.ini').is_file():
+        sequence = open_sequence(folder, with_detections=False)
+    output = args.output or Path(f'{pair.name}.html')
+    with progress_bar('pictures', 'picture', args.json) as progress:
+        summary = write_report(pair, output,
+                               sequence if sequence and sequence.has_images else None,
+                               history, progress)
+    print_summary(summary, args.json, (
+        f'{output}: {summary.switches} identity switches, {summary.tracks} tracks, '
+        f'{summary.pictures} pictures, {summary.bytes / 1e6:.1f} MB'))
+    return 0
