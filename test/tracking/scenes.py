@@ -66,7 +66,8 @@ class Scene:
             false = int(rng.binomial(self.objects, self.clutter))
             place, _, tall, other = people(false)
             ghost = np.concatenate((place, 0.41 * tall[:, None], tall[:, None]), axis=1)
-            tlwh = np.concatenate((box[seen], ghost))
+            # On a grid of 1/8 px, which trackers that keep boxes as float32 hold exactly.
+            tlwh = np.round(np.concatenate((box[seen], ghost)) * 8) / 8
             feature = np.concatenate((feature, other))
             feature /= np.linalg.norm(feature, axis=1, keepdims=True)
             score = rng.uniform(0.3, 1.0, len(tlwh))
