@@ -7,13 +7,16 @@ done; 1: failed or interrupted; 2: what was given is not acceptable, said in one
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 
 from deepsort_ros.commands import bag
+from deepsort_ros.commands import crops
 from deepsort_ros.commands import demo
 from deepsort_ros.commands import evaluate
+from deepsort_ros.commands import evaluate_reid
 from deepsort_ros.commands import fetch_model
 from deepsort_ros.commands import info
 from deepsort_ros.commands import render
@@ -23,8 +26,8 @@ from deepsort_ros.commands import sample
 from deepsort_ros.commands import track
 from deepsort_ros.commands import train
 
-COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, fetch_model, demo,
-            info)
+COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, evaluate_reid,
+            fetch_model, crops, demo, info)
 # The errors that say what is wrong with the input. By name: to import them costs seconds.
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',
@@ -56,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except KeyboardInterrupt:
         print('deepsort: interrupted', file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who read our output has had enough; nothing is left to be flushed to them at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if not _is_input_error(error):

@@ -188,8 +188,19 @@ def find_pairs(paths: Sequence[Path], rules: str | None = None) -> list[Pair]:
         if not truths:
             raise MotFileError(f'{folder}: no sequence with truth whose results NAME.txt are in '
                                f'{results[0]}')
+        names = {entry.name for entry in truths}
+        for file in sorted(results[0].glob('*.txt')):
+            if file.stem not in names:
+                raise MotFileError(f'{file}: no sequence {file.stem} with truth in {folder}')
         results = [results[0] / f'{entry.name}.txt' for entry in truths]
-    return [_pair(truth, result, rules) for truth, result in zip(truths, results)]
+    pairs = [_pair(truth, result, rules) for truth, result in zip(truths, results)]
+    names = {pair.name for pair in pairs}
+    for pair in pairs:
+        stem = pair.results.path.stem
+        if stem != pair.name and stem in names:
+            raise MotFileError(f'{pair.results.path}: the results of {stem} are in the place of '
+                               f'those of {pair.name}')
+    return pairs
 
 
 def _pair(truth_path: Path, results_path: Path, rules: str | None) -> Pair:

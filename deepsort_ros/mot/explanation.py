@@ -28,7 +28,9 @@ def explain(pair: Pair, matches: Matches, history: History | None) -> list[str]:
 
 def _gap(pair: Pair, switch: Switch) -> str:
     frames = int(pair.truth.frame[switch.truth_after] - pair.truth.frame[switch.truth_before]) - 1
-    return f'Not found for {frames} frames between.' if frames else 'From one frame to the next.'
+    if not frames:
+        return 'From one frame to the next.'
+    return f'Not found for {frames} frame{"s" if frames > 1 else ""} between.'
 
 
 def _hidden(pair: Pair, switch: Switch) -> str:

@@ -47,11 +47,13 @@ class Matches:
 
     :param truth: (K,) int64 rows of the truth; :param result: (K,) int64 rows of the results.
     :param switches: as many as the score ``IDs`` says.
+    :param counted: for each frame, the rows of the truth that count.
     """
 
     truth: NDArray[np.int64]
     result: NDArray[np.int64]
     switches: list[Switch]
+    counted: list[NDArray[np.int64]]
 
 
 def frame_matches(data: Counted) -> list[NDArray[np.int64]]:
@@ -96,4 +98,5 @@ def match(pair: Pair) -> Matches:
             last[truth_id] = now
             truth.append(now[0])
             result.append(now[1])
-    return Matches(np.array(truth, dtype=np.int64), np.array(result, dtype=np.int64), switches)
+    return Matches(np.array(truth, dtype=np.int64), np.array(result, dtype=np.int64), switches,
+                   data.truth_rows)

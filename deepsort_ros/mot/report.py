@@ -119,16 +119,18 @@ def _silent(done: int, total: int) -> None:
 
 
 def _truth_timeline(pair: Pair, matches: Matches) -> Plot:
-    """Return one row per truth that is ever matched or counted, a bar per id it carried."""
+    """Return one row per truth that counts, a bar per id it carried."""
     truth, results = pair.truth, pair.results
-    counted = np.unique(truth.id[matches.truth])
-    first = {int(i): int(truth.frame[truth.id == i].min()) for i in counted}
-    order = sorted(first, key=lambda i: (first[i], i))
+    counts = np.zeros(len(truth), dtype=bool)
+    counts[np.concatenate(matches.counted)] = True
+    numbers, starts = np.unique(truth.id[counts], return_index=True)
+    first = dict(zip(numbers.tolist(), starts.tolist()))
+    order = sorted(first, key=lambda i: first[i])
     row_of = {number: row for row, number in enumerate(order)}
     parts = []
     for number in order:
         row = row_of[number]
-        present = truth.frame[truth.id == number].tolist()
+        present = truth.frame[counts & (truth.id == number)].tolist()
         parts += [Part(row, span, 'lost', 'var(--none)', f'truth {number}, frames {span[0]} to '
                        f'{span[1]}') for span, _ in runs(present, [0] * len(present))]
         mine = truth.id[matches.truth] == number
