@@ -44,6 +44,8 @@ class MotTable:
     :param tlwh: (N, 4) float64, pixels.
     :param confidence: (N,) float64, column 7: score or, in truth, 0/1 flag.
     :param class_id: (N,) int64, column 8 of MOT16 truth, else ``NO_CLASS``.
+    :param visibility: (N,) float64, column 9 of MOT16 truth: share of the object that is seen;
+        else 1.
     :param line: (N,) int64, line in the file, from 1.
     :param path: the file.
     """
@@ -53,6 +55,7 @@ class MotTable:
     tlwh: NDArray[np.float64]
     confidence: NDArray[np.float64]
     class_id: NDArray[np.int64]
+    visibility: NDArray[np.float64]
     line: NDArray[np.int64]
     path: Path
 
@@ -178,9 +181,10 @@ def _table(path: Path, values: NDArray[np.float64], line: NDArray[np.int64],
     order = np.argsort(used[:, 0], kind='stable')
     used = used[order]
     class_id = used[:, 7] if classes else np.full(len(used), NO_CLASS)
+    seen = values[order, 8] if classes and values.shape[1] == 9 else np.ones(len(used))
     return MotTable(used[:, 0].astype(np.int64), used[:, 1].astype(np.int64),
                     used[:, 2:6].copy(), used[:, 6].copy(), class_id.astype(np.int64),
-                    line[order].astype(np.int64), path)
+                    seen, line[order].astype(np.int64), path)
 
 
 def _refuse_duplicates(path: Path, keys: NDArray[np.float64], line: NDArray[np.int64]) -> None:

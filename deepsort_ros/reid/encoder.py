@@ -20,10 +20,11 @@ from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FEATURE_SIZE
 from deepsort_ros.reid.network import HEIGHT
 from deepsort_ros.reid.network import WIDTH
+from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import normalise
 from deepsort_ros.reid.runtime import ms
 
-__all__ = ['CheckpointError', 'DeviceError', 'Encoder', 'crop_bounds']
+__all__ = ['CheckpointError', 'DeviceError', 'Encoder']
 
 # A bucket may be filled up by this share; beyond it two smaller batches are faster.
 MAX_PADDING = 0.25
@@ -178,20 +179,6 @@ def batches(count: int, buckets: Sequence[int]) -> Iterator[tuple[int, int]]:
             return
         yield smaller[-1], smaller[-1]
         count -= smaller[-1]
-
-
-def crop_bounds(tlwh: NDArray[np.float64], height: int, width: int) -> NDArray[np.int64]:
-    """
-    Return the pixels boxes cover in an image, as (N, 4) left, top, right, bottom (exclusive).
-
-    Right <= left or bottom <= top means none; so it is for boxes that are not finite.
-    """
-    finite = np.isfinite(tlwh).all(axis=1, keepdims=True)
-    boxes = np.where(finite, tlwh, 0.0)
-    # Pixel p has its centre at p + 0.5.
-    edges = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
-    size = np.array([width, height, width, height], dtype=np.float64)
-    return np.clip(np.ceil(edges - 0.5), 0.0, size).astype(np.int64)
 
 
 def _resized(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

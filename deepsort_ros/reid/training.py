@@ -21,7 +21,7 @@ from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import DatasetError
-from deepsort_ros.reid.dataset import read_market1501
+from deepsort_ros.reid.dataset import read_crops
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FLAT_SIZE
@@ -271,7 +271,7 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
     :raises DeviceError: no device can be used.
     :raises ArithmeticError: the loss is no number any more.
     """
-    crops, _ = read_market1501(config.data).split(config.held_out)
+    crops, _ = read_crops(config.data).split(config.held_out)
     config.output.mkdir(parents=True, exist_ok=True)
     run = _Run(config, crops)
     done = run.restore() if config.resume else 0

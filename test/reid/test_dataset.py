@@ -5,7 +5,9 @@ import pytest
 
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import DatasetError
+from deepsort_ros.reid.dataset import read_crops
 from deepsort_ros.reid.dataset import read_market1501
+from deepsort_ros.reid.dataset import read_test
 
 
 def write(folder, name, colour, size=(64, 128)):
@@ -34,7 +36,7 @@ def test_the_last_identities_are_held_out():
 
 def test_too_few_identities_are_refused():
     crops = Crops(np.zeros((2, 128, 64, 3), np.uint8), np.array([1, 2]), np.array([1, 1]))
-    with pytest.raises(DatasetError, match='2 identities, 1 of them held out'):
+    with pytest.raises(DatasetError, match='held_out: 1 of 2 identities'):
         crops.split(1)
 
 
@@ -50,6 +52,29 @@ def test_no_folder_no_image_a_wrong_name_and_a_damaged_image_are_named(tmp_path)
     (tmp_path / '0001_c1s1_000001_01.jpg').write_bytes(b'no jpeg')
     with pytest.raises(DatasetError, match='0001_c1s1_000001_01.jpg is not an image'):
         read_market1501(tmp_path)
+
+
+def test_a_folder_per_identity_is_read_in_the_order_of_names(tmp_path):
+    for name, colour in (('bob/b.png', 10), ('alice/a_c2.png', 20), ('alice/b.png', 30)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path, name, colour)
+    crops = read_crops(tmp_path)
+    assert crops.identity.tolist() == [1, 1, 2] and crops.camera.tolist() == [2, 0, 0]
+    assert crops.images[:, 0, 0, 0].tolist() == [20, 30, 10]
+    (tmp_path / 'carol').mkdir()
+    with pytest.raises(DatasetError, match='carol holds no image'):
+        read_crops(tmp_path)
+
+
+def test_the_test_of_a_market1501_training_set_is_its_last_150_people(tmp_path):
+    folder = tmp_path / 'bounding_box_train'
+    folder.mkdir()
+    for identity in range(1, 154):
+        write(folder, f'{identity:04d}_c1s1_1_01.png', 1)
+    for path in (tmp_path, folder):
+        assert read_test(path).crops.identity.tolist() == list(range(4, 154))
+    assert len(read_test(tmp_path, held_out=2).crops) == 2
+    assert len(read_crops(tmp_path)) == 153
 
 
 def test_market1501_is_read_whole(data):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepsort_ros.reid.encoder import batches
-from deepsort_ros.reid.encoder import crop_bounds
 from deepsort_ros.reid.encoder import Encoder
+from deepsort_ros.reid.preprocess import crop_bounds
 
 BUCKETS = (1, 4)
 

@@ -1,0 +1,44 @@
+"""``deepsort crops``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.settings import SettingError
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'crops', run, 'cut the people of MOTChallenge truth out',
+        'Writes a folder for each identity, files named as in Market-1501 with the sequence as '
+        'camera: data for train and evaluate-reid.',
+        'deepsort crops MOT16-02 MOT16-09 --output out/crops --every 10')
+    parser.add_argument('sequences', nargs='+', type=Path, metavar='SEQUENCE',
+                        help='folder with images and gt/gt.txt')
+    parser.add_argument('--output', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--every', type=int, default=5, metavar='N',
+                        help='take every n-th frame (default: 5)')
+    parser.add_argument('--min-height', type=float, default=32.0, metavar='PX',
+                        help='leave lower boxes out (default: 32)')
+    parser.add_argument('--min-visibility', type=float, default=0.5, metavar='SHARE',
+                        help='leave out who is hidden more, where the truth tells (default: 0.5)')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cut and print a summary."""
+    from deepsort_ros.crops import write_crops
+    if args.every < 1:
+        raise SettingError(f'--every: {args.every} is less than 1')
+    with progress_bar('cropping', 'frame', args.json) as progress:
+        summary = write_crops(args.sequences, args.output, args.every, args.min_height,
+                              args.min_visibility, progress)
+    print_summary(summary, args.json, f'{summary.output}: {summary.crops} crops of '
+                  f'{summary.identities} identities')
+    return 0

@@ -1,0 +1,60 @@
+"""``deepsort evaluate-reid``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.common import progress_bar
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'evaluate-reid', run, 'score the appearance network on crops',
+        'Rank-1, 5, 10 and mAP by the Market-1501 protocol: one query per identity and camera, '
+        'found by other cameras only. Where nobody is seen by two cameras, the first crop of '
+        'each identity searches all others.',
+        'deepsort evaluate-reid Market-1501 --picture ranked.jpg')
+    parser.add_argument(
+        'data', type=Path, help='Market-1501 (its query and bounding_box_test, else the last 150 '
+        'identities of its training set), a folder of crops named as there, or one with a '
+        'folder per identity')
+    parser.add_argument('--held-out', type=int, metavar='N',
+                        help='only the last N identities of the training set')
+    parser.add_argument('--model', default='bundled',
+                        help='bundled (default), hub, or the path of a checkpoint')
+    parser.add_argument('--device', default='auto', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    parser.add_argument('--color-order', default='rgb', choices=('rgb', 'bgr'),
+                        help='channel order the network is fed (default: rgb)')
+    parser.add_argument('--picture', type=Path, metavar='FILE',
+                        help='draw some queries with what was found first')
+    parser.add_argument('--queries', type=int, default=8, metavar='N',
+                        help='how many in the picture (default: 8)')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Encode, score, print."""
+    from deepsort_ros.reid.dataset import read_test
+    from deepsort_ros.reid.encoder import Encoder
+    from deepsort_ros.reid.evaluation import encode_crops
+    from deepsort_ros.reid.evaluation import score_features
+    from deepsort_ros.reid.evaluation import write_picture
+    test = read_test(args.data, args.held_out)
+    encoder = Encoder.create(args.model, args.device, color_order=args.color_order,
+                             batch_buckets=(8, 32))
+    with progress_bar('encoding', 'crop', args.json) as progress:
+        features = encode_crops(encoder, test.crops, progress)
+    scores = score_features(features, test)
+    if args.picture:
+        write_picture(args.picture, features, test, args.queries)
+    print_summary(scores, args.json, (
+        f'rank-1 {scores.rank1:.1%}, rank-5 {scores.rank5:.1%}, rank-10 {scores.rank10:.1%}, '
+        f'mAP {scores.mean_ap:.1%} ({scores.queries} queries, gallery of {scores.gallery} crops, '
+        f'{scores.identities} identities, '
+        f'{"across cameras" if scores.cross_camera else "within one camera"})'))
+    return 0

@@ -1,0 +1,91 @@
+"""Cut people out of MOTChallenge sequences, for training and testing the appearance network."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deepsort_ros.mot.evaluation import PEDESTRIAN
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import NO_CLASS
+from deepsort_ros.mot.table import read_table
+from deepsort_ros.mot.table import TableKind
+from deepsort_ros.reid.preprocess import crop_bounds
+
+JPEG_QUALITY = 95
+
+
+@dataclass
+class CropSummary:
+    """
+    What was written.
+
+    :param sequences: read; :param identities: folders; :param crops: images.
+    """
+
+    output: str
+    sequences: int = 0
+    identities: int = 0
+    crops: int = 0
+
+
+def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height: float = 0.0,
+                min_visibility: float = 0.0,
+                progress: Callable[[int, int], None] | None = None) -> CropSummary:
+    """
+    Write ``OUTPUT/0001/0001_c1s1_000001_00.jpg``: identity, sequence as camera, frame.
+
+    Identities of different sequences get different numbers: nobody knows whether they meet
+    again.
+
+    :param sequences: MOTChallenge folders with images and truth.
+    :param every: take every n-th frame; :param min_height: of the box, pixels.
+    :param min_visibility: share of the person that is seen, where the truth tells it.
+    :param progress: called with frames done and all, of each sequence.
+    :raises MotFileError: a sequence without images or truth, or a damaged file.
+    :raises OSError: a crop cannot be written.
+    """
+    summary = CropSummary(str(output))
+    people: set[int] = set()
+    base = 0
+    for camera, path in enumerate(sequences, 1):
+        sequence = open_sequence(path, with_detections=False)
+        if sequence.truth is None or not sequence.has_images:
+            raise MotFileError(f'{path}: cropping needs images and gt/gt.txt')
+        truth = read_table(sequence.truth, TableKind.TRUTH)
+        highest = base
+        for frame in sequence.frames():
+            rows = truth.rows(frame.number)
+            if (frame.number - 1) % every or rows.start == rows.stop:
+                continue
+            image = frame.load()
+            assert image is not None, 'the sequence has images'
+            ids, tlwh = base + truth.id[rows], truth.tlwh[rows]
+            wanted = (tlwh[:, 3] >= min_height) & (truth.visibility[rows] >= min_visibility)
+            # Column 7 is the flag of what counts.
+            wanted &= (truth.confidence[rows] == 1) & (
+                np.isin(truth.class_id[rows], (NO_CLASS, PEDESTRIAN)))
+            bounds = crop_bounds(tlwh, *image.shape[:2])
+            wanted &= (bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1])
+            for row in np.flatnonzero(wanted):
+                left, top, right, bottom = bounds[row]
+                name = f'{ids[row]:04d}'
+                file = output / name / f'{name}_c{camera}s1_{frame.number:06d}_00.jpg'
+                file.parent.mkdir(parents=True, exist_ok=True)
+                encoded = cv2.imencode('.jpg', image[top:bottom, left:right],
+                                       [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+                file.write_bytes(encoded.tobytes())
+                people.add(int(ids[row]))
+                summary.crops += 1
+            highest = max(highest, int(ids.max()))
+            if progress is not None:
+                progress(frame.number, sequence.length)
+        base = highest
+        summary.sequences += 1
+    summary.identities = len(people)
+    return summary
