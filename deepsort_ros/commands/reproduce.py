@@ -13,7 +13,6 @@ from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import preset
 from deepsort_ros.commands.common import progress_bar
-from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
 HUB = 'hub'
@@ -38,7 +37,7 @@ def add(commands: Any) -> None:
                         'before, for instance by the original code; no network is used')
     parser.add_argument('--model', default='bundled',
                         help='bundled (default), hub (the published network, once "deepsort '
-                        'fetch-model" has got it), or the path of a checkpoint')
+                        'fetch-model hub" has got it), or the path of a checkpoint')
     parser.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
     parser.add_argument('--output', type=Path, default=Path('out/reproduce'), metavar='FOLDER',
                         help='features, results and histories (default: out/reproduce)')
@@ -51,8 +50,6 @@ def settings_for(model: str, device: str | None) -> Settings:
 
     Only the published network is fed BGR, as it was then; others are fed what they were trained
     on.
-
-    :raises SettingError: the published network is not here.
     """
     changes: dict[str, Any] = {**preset('mot16'), 'model': model}
     if device is not None:
@@ -71,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_for(args.model, args.device)
     try:
         rows = reproduce(Inputs(args.folder, args.detections, args.features), args.output,
-                         settings, lambda: _encoder(settings),
+                         settings, lambda: create_encoder(settings),
                          lambda label, unit: progress_bar(label, unit, args.json))
     except KeyboardInterrupt:
         print(f'deepsort: interrupted; the same command goes on from {args.output}',
@@ -83,15 +80,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(format_reproduction(rows))
     return 0
-
-
-def _encoder(settings: Settings) -> Any:
-    from deepsort_ros.reid.checkpoint import CheckpointError
-    from deepsort_ros.reid.checkpoint import resolve
-    if settings.model == HUB:
-        try:
-            resolve(HUB)
-        except CheckpointError as error:
-            raise SettingError('--model hub: the published network is not on this machine; '
-                               '"deepsort fetch-model hub" gets it') from error
-    return create_encoder(settings)
