@@ -56,7 +56,8 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state)
-    # Along x alone, a track's gate is an interval: a sweep finds the few detections in it.
+    # Along x alone, a track's gate is an interval: a sweep finds the few detections in it. Fewer
+    # remain along y; these are held to the whole distance.
     order = measurement[:, 0].argsort()
     reach = np.sqrt(GATE / weight[:, 0])
     x = measurement[order, 0]
@@ -64,9 +65,11 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     count = x.searchsorted(mean[:, 0] + reach, side='right') - first
     row = np.arange(len(mean)).repeat(count)
     column = order[np.arange(len(row)) + (first - count.cumsum() + count).repeat(count)]
-    distance = (weight[row] * (measurement[column] - mean[row]) ** 2).sum(axis=1)
-    inside = distance <= GATE
-    return row[inside], column[inside]
+    for axes in (slice(1, 2), slice(0, 4)):
+        offset = measurement[:, axes][column] - mean[:, axes][row]
+        inside = (weight[:, axes][row] * offset ** 2).sum(axis=1) <= GATE
+        row, column = row[inside], column[inside]
+    return row, column
 
 
 def assign(cost: NDArray[np.float64], limit: float) -> Matching:

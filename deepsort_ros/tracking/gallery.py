@@ -13,7 +13,7 @@ CHUNK = 32
 RECENT = 4
 
 # Features that come in between two computations of a slot's anchor, once it holds many.
-REFRESH = 32
+REFRESH = 64
 
 # Radians by which rounding may falsify an angle.
 ANGLE_TOLERANCE = 2e-3
