@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_ros.mot.history import HEADING
+from deepsort_ros.mot.history import read_history
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
 from deepsort_ros.mot.tracking import StoredFeatures
+from deepsort_ros.tracking import TrackState
 
 BAG_SUFFIXES = ('.mcap', '.db3', '.sqlite3')
 
@@ -32,6 +35,9 @@ def describe(path: Path) -> dict[str, Any]:
         return _checkpoint(path)
     if path.suffix == '.npy':
         return _features(path)
+    with path.open('rb') as file:
+        if file.read(len(HEADING)) == HEADING.encode():
+            return _history(path)
     return _table(path)
 
 
@@ -92,6 +98,15 @@ def _features(path: Path) -> dict[str, Any]:
     stored = StoredFeatures(path)
     return {'kind': 'detections with features', 'rows': len(stored.table),
             'last_frame': stored.table.last_frame, 'dimensions': stored.dimensions}
+
+
+def _history(path: Path) -> dict[str, Any]:
+    history = read_history(path)
+    states = {state.name.lower(): int((history.state == state).sum()) for state in TrackState}
+    return {'kind': 'history of tracks', 'rows': len(history.frame),
+            'ids': len(np.unique(history.id)),
+            'confirmed_ids': len(np.unique(history.id[history.state == TrackState.CONFIRMED])),
+            'last_frame': int(history.frame[-1]), 'states': states, 'limits': history.limits}
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The command line, run for real on small data: output, exit codes, one-line errors."""
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,7 +58,7 @@ def test_help_needs_neither_ros_nor_mindspore_nor_numpy() -> None:
             'print({"rclpy", "mindspore", "numpy"} & set(sys.modules), file=sys.stderr)')
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert result.stderr.strip() == 'set()'
-    assert all(f'    {command} ' in result.stdout for command in COMMANDS)
+    assert all(re.search(rf'^    {command}\b', result.stdout, re.M) for command in COMMANDS)
 
 
 @pytest.mark.parametrize('name', ['TUD-Campus', 'TUD-Stadtmitte'])
@@ -94,6 +96,92 @@ def test_sample_track_evaluate_render_and_info_work_hand_in_hand(tmp_path: Path,
                        (folder / 'det' / 'det.txt', 'MOTChallenge detections')):
         code, out, _ = run(capsys, 'info', path, '--json')
         assert code == 0 and json.loads(out)['kind'] == kind
+
+
+def test_two_sets_of_results_are_compared(scene: Path, tmp_path: Path, capsys) -> None:
+    names = ('recent', 'none')
+    for name in names:
+        run(capsys, 'track', scene, '--appearance', 'off', '--lost', name, '--output',
+            tmp_path / f'{name}.txt')
+    first, second = (json.loads(run(
+        capsys, 'evaluate', scene, tmp_path / f'{name}.txt', '--json')[1])['rows'][0]
+        for name in names)
+    command = ('evaluate', scene, tmp_path / 'recent.txt', '--compare', tmp_path / 'none.txt')
+    code, out, _ = run(capsys, *command, '--json')
+    row = json.loads(out)['rows'][0]
+    assert code == 0 and (row['first'], row['second']) == (first, second)
+    assert row['difference']['FN'] == second['FN'] - first['FN'] > 0
+    code, out, _ = run(capsys, *command, '--markdown')
+    lines = [[cell.strip() for cell in line.split('|')] for line in out.splitlines()[2:5]]
+    column = 1 + list(first).index('FN')
+    assert [line[column] for line in lines] == [
+        str(first['FN']), str(second['FN']), f'+{second["FN"] - first["FN"]}']
+    code, out, _ = run(capsys, *command, '--csv')
+    assert [line.split(',')[1] for line in out.splitlines()[1:]] == [
+        'first', 'second', 'difference']
+
+
+def test_results_of_another_sequence_are_refused(scene: Path, tmp_path: Path, capsys) -> None:
+    for name in ('a', 'b'):
+        shutil.copytree(scene, tmp_path / 'gt' / name, ignore=shutil.ignore_patterns('img1'))
+        ini = tmp_path / 'gt' / name / 'seqinfo.ini'
+        ini.write_text(re.sub('name *= *.*', f'name={name}', ini.read_text()))
+    (tmp_path / 'r').mkdir()
+    for name in ('a', 'b', 'c'):
+        (tmp_path / 'r' / f'{name}.txt').write_text('1,1,2,3,4,5,1,-1,-1,-1\n')
+    gt, results = tmp_path / 'gt', tmp_path / 'r'
+    for paths, says in (
+            ((gt, results), 'c.txt: no sequence c with truth'),
+            ((gt / 'a', gt / 'b', results / 'b.txt', results / 'a.txt'),
+             'b.txt: the results of b are in the place of those of a'),
+            ((gt / 'a', gt / 'b', results / 'a.txt'), '3 paths are not as many truths as'),
+            ((gt / 'a', results / 'a.txt', '--compare', results / 'a.txt', results / 'b.txt'),
+             '2 results to compare with are not as many as the 1 sequences')):
+        code, out, err = run(capsys, 'evaluate', *paths)
+        assert (code, out) == (2, '') and says in err and err.count('\n') == 1
+
+
+def test_a_history_makes_lost_boxes_dashed_and_fills_the_report(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    code, _, _ = run(capsys, 'track', scene, '--appearance', 'off', '--output',
+                     tmp_path / 'r.txt', '--history', tmp_path / 'h.csv')
+    assert code == 0
+    code, out, _ = run(capsys, 'render', scene, tmp_path / 'h.csv', '--output',
+                       tmp_path / 'v.mp4', '--max-width', 320)
+    assert code == 0 and '45 frames' in out
+    code, out, _ = run(capsys, 'report', tmp_path / 'r.txt', '--gt', scene, '--history',
+                       tmp_path / 'h.csv', '--output', tmp_path / 'p.html', '--json')
+    summary = json.loads(out)
+    assert code == 0 and summary['pictures'] == 12 + 2 * summary['switches']
+    assert '<h3>Motion</h3>' in (tmp_path / 'p.html').read_text()
+    code, out, _ = run(capsys, 'report', tmp_path / 'r.txt', '--gt', scene, '--no-images',
+                       '--output', tmp_path / 'p.html', '--json')
+    assert code == 0 and json.loads(out)['pictures'] == 0
+    for path in ('r.txt', 'h.csv'):
+        code, out, _ = run(capsys, 'info', tmp_path / path, '--json')
+        assert code == 0 and json.loads(out)['ids'] >= 3
+
+
+def test_reproduce_runs_from_nothing_with_the_real_network(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    from random_network import random_parameters
+    from random_network import write_checkpoint
+    model = write_checkpoint(random_parameters(), tmp_path / 'model.ckpt')
+    command = ('reproduce', scene, '--output', tmp_path / 'out')
+    code, out, _ = run(capsys, *command, '--model', model, '--device', 'CPU')
+    assert code == 0 and 'published' in out and 'MOTP is 1 - mean IoU' in out
+    features = tmp_path / 'out' / 'features'
+    code, _, _ = run(capsys, *command, '--model', '/nowhere.ckpt', '--json')
+    # All is done: the model is not even looked for.
+    assert code == 0
+    code, out, _ = run(capsys, 'reproduce', scene, '--features', features, '--output',
+                       tmp_path / 'again', '--json')
+    assert code == 0 and json.loads(out)['published']['FN'] == '33114'
+    code, out, _ = run(capsys, 'info', next(features.glob('*.npy')), '--json')
+    assert json.loads(out)['dimensions'] == 128
+    results = [next((tmp_path / run_ / 'results').glob('*.txt')).read_bytes()
+               for run_ in ('out', 'again')]
+    assert results[0] == results[1]
 
 
 def write_bag(scene: Path, path: Path) -> None:
@@ -165,6 +253,7 @@ def test_a_bad_assignment_is_named(assignment: str) -> None:
 @pytest.mark.parametrize(('text', 'says'), [
     ('1,1,2,3,4\n', 'bad.txt:1: 5 columns'),
     ('x,1,2,3,4,5,1\n', "bad.txt:1: 'x' is not a number"),
+    ('1.5,1,2,3,4,5,1\n', 'bad.txt:1: frame 1.5 is not an integer'),
     ('1,1,2,3,-4,5,1\n', 'bad.txt:1: width -4 is negative'),
     ('1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n', 'bad.txt:2: id 1 again in frame 1'),
     ('99,1,2,3,4,5,1\n', 'bad.txt:1: frame 99 is behind the end of the sequence'),

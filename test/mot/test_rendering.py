@@ -14,6 +14,7 @@ from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.mot.video import label
 from deepsort_ros.mot.video import render
 from deepsort_ros.mot.video import VideoWriter
 from deepsort_ros.tracking import TrackState
@@ -117,6 +118,25 @@ def test_a_rendered_video_is_h264_420_with_its_index_first(
     content = output.read_bytes()
     assert content.find(b'moov') < content.find(b'mdat')
     assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_history_is_drawn_with_its_states_and_scores(
+        sequence_folder: Path, tmp_path: Path) -> None:
+    rows = [f'{frame},1,{state},20,30,100,80,0.5,0,,,\n'
+            for frame, state in enumerate(('tentative', 'confirmed', 'lost'), 1)]
+    (tmp_path / 'h.csv').write_text(
+        '# deepsort history {"motion": 9.4877, "appearance": 0.2, "overlap": 0.7}\n'
+        'frame,id,state,left,top,width,height,score,detection,motion,appearance,overlap\n'
+        + ''.join(rows))
+    render(open_sequence(sequence_folder), read_history(tmp_path / 'h.csv'), tmp_path / 'v.mp4',
+           trail=0)
+    with av.open(str(tmp_path / 'v.mp4')) as container:
+        frames = [frame.to_ndarray(format='bgr24') for frame in container.decode(video=0)]
+    inked = [np.count_nonzero(np.abs(frames[i][105:114].astype(int) - 91 - i).max(axis=2) > 40)
+             for i in range(3)]
+    # The lower edge: one pixel thin, two pixels, two pixels with gaps.
+    assert inked[0] < 0.8 * inked[1] and inked[2] < 0.8 * inked[1] and min(inked) > 20
+    assert (label(7, 0.514), label(7, 117.9), label(7, np.nan)) == ('7 0.51', '7 118', '7')
 
 
 def test_a_video_of_odd_or_too_wide_images_gets_even_reduced_sizes(tmp_path: Path) -> None:
