@@ -64,7 +64,7 @@ class Situation:
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
     :param appearance: device, model and so on; :param appearance_error: why features are
-        missing.
+        missing, and what will be done about it.
     """
 
     name: str
@@ -200,8 +200,8 @@ class Monitor:
 
 
 def _appearance(now: Situation) -> DiagnosticStatus:
-    errors = [f'tracking by motion and overlap alone: {now.appearance_error}; '
-              f'the reset service tries again'] if now.appearance_error else []
+    errors = [f'tracking by motion and overlap alone: {now.appearance_error}'
+              ] if now.appearance_error else []
     warnings = []
     if now.appearance.get('device_note'):
         warnings.append(now.appearance['device_note'])

@@ -73,7 +73,8 @@ class TrackerNode(LifecycleNode):
         self._log = NodeLog(self)
         self._settings = parameters.declare(self)
         self._pipeline = Pipeline(self._settings, encoder=None)
-        self._appearance = Appearance(self._pipeline)
+        self._appearance = Appearance(
+            self._pipeline, self.get_logger().error, self.get_logger().info)
         self._monitor = Monitor()
         self._overlay = Overlay()
         self._enabled = True
@@ -227,15 +228,11 @@ class TrackerNode(LifecycleNode):
             logger.info(text)
 
         if not self._appearance.load(self._settings, progress):
-            logger.error(f'{self._appearance.error}; tracking by motion and overlap alone, the '
-                         f'reset service tries again')
+            logger.error(f'tracking by motion and overlap alone: {self._appearance.error}')
 
     def _track(self, job: Job) -> None:
-        broken = self._appearance.error
+        self._appearance.before_frame()
         tracked = track_pair(self._pipeline, job.image, job.detections)
-        if self._appearance.error and not broken:
-            self.get_logger().error(f'{self._appearance.error}; tracking by motion and overlap '
-                                    f'alone, the reset service tries again')
         if tracked.result.reset:
             self.get_logger().warning(
                 f'stamps jumped back by more than {self._settings.time_jump_reset:g} s: session '
@@ -316,6 +313,7 @@ class TrackerNode(LifecycleNode):
             self._pipeline.reset()
             self._last_tracked = None
             self._overlay.clear()
+            self._appearance.retry()
             if self._active and self._appearance.needed(self._settings):
                 self._load()
 

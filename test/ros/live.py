@@ -140,6 +140,19 @@ class Tracking:
         self._inputs = (graph.publisher(Image, '/image'),
                         graph.publisher(Detection2DArray, '/detections'))
         self.restart()
+        self.connect()
+        self.restart()
+
+    def connect(self) -> None:
+        """Send empty frames until one is answered: a subscription may be announced early."""
+        end = time.monotonic() + 20.0
+        probe = 0
+        while not self.tracks:
+            assert time.monotonic() < end, 'no tracks within 20 s'
+            probe += 100_000
+            self.send(probe, boxes=())
+            self.graph.spin_for(0.1)
+        self.graph.spin_for(0.1)
 
     def restart(self) -> None:
         """Forget what came, send on the first publishers, from the first stamp on."""

@@ -102,7 +102,8 @@ def test_a_dropped_frame_warns_once_with_its_reason_and_stays_counted(clock, rea
 
 
 def test_a_failed_network_is_an_error_and_says_why_and_what_to_do(clock):
-    situation = dataclasses.replace(FINE, appearance_error='CheckpointError: x.ckpt: no such file')
+    situation = dataclasses.replace(
+        FINE, appearance_error='CheckpointError: x.ckpt: no such file; reset tries again')
     appearance = report(Monitor(), situation)['appearance']
     assert appearance.level == DiagnosticStatus.ERROR
     for words in ('x.ckpt: no such file', 'motion and overlap alone', 'reset'):
