@@ -107,6 +107,10 @@ class Settings:
     sync_tolerance: float = _setting(
         0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
         minimum=0.0, maximum=10.0)
+    assume_empty_after: float = _setting(
+        0.0, 'an image without detections for so long after its arrival is tracked with none, '
+        'for detectors that are silent when they find nothing; must exceed their lag; 0 waits '
+        'for detections', unit='s', minimum=0.0, maximum=60.0)
     queue_depth: int = _setting(
         2, 'paired frames that wait for the worker; when full the oldest is dropped and counted',
         unit='frames', minimum=1, maximum=1000)

@@ -1,6 +1,7 @@
 """Bags: read images and detections, write tracks, and turn one into the other offline."""
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.resources import share_path
 from deepsort_ros.ros.conversions import nanoseconds
 from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.settings import Settings
 
@@ -231,42 +233,51 @@ def convert(source: Path, target: Path, settings: Settings,
     start = time.perf_counter()
     summary, ignored, late = BagSummary(), Counter[str](), 0
     ids: set[int] = set()
-    pairer: Pairer[tuple[int, Any], Any] = Pairer(
-        settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
-        round(settings.time_jump_reset * NANOSECONDS))
+    pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline = Pipeline(settings, encoder)
     with BagReader(source, image_topic, detections_topic, settings.image_transport) as bag, \
             TrackWriter(target, tracks_topic) as writer:
+
+        def track(received: int, image: Any, detections: Detection2DArray) -> None:
+            nonlocal late
+            tracked = track_pair(pipeline, image, detections)
+            summary.image_errors += tracked.image_error is not None
+            if tracked.message is None:
+                late += 1
+                return
+            writer.write(tracked.message, received)
+            summary.frames += 1
+            summary.crops += tracked.result.crops
+            ids.update(track.id for track in tracked.message.tracks)
+            ignored.update(tracked.result.ignored)
+
+        def assume_empty(now: float) -> None:
+            for received, image in pairer.overdue(now):
+                track(received, image, Detection2DArray(header=image.header))
+
         try:
             for count, (received, message) in enumerate(bag.messages(), 1):
                 if progress is not None:
                     progress(count, len(bag))
+                now = received / NANOSECONDS
+                assume_empty(now)
                 stamp = nanoseconds(message.header.stamp)
                 if isinstance(message, Detection2DArray):
                     summary.detections += 1
-                    pair = pairer.add_detections(stamp, message)
+                    pair = pairer.add_detections(stamp, message, now)
                 else:
                     summary.images += 1
-                    pair = pairer.add_image(stamp, (received, message))
-                if pair is None:
-                    continue
-                (image_received, image), detections = pair
-                tracked = track_pair(pipeline, image, detections)
-                summary.image_errors += tracked.image_error is not None
-                if tracked.message is None:
-                    late += 1
-                    continue
-                writer.write(tracked.message, image_received)
-                summary.frames += 1
-                summary.crops += tracked.result.crops
-                ids.update(track.id for track in tracked.message.tracks)
-                ignored.update(tracked.result.ignored)
+                    pair = pairer.add_image(stamp, (received, message), now)
+                if pair is not None:
+                    track(*pair[0], pair[1])
+            assume_empty(math.inf)
         except KeyboardInterrupt:
             summary.interrupted = True
     counts = pairer.counts
     dropped = {
         'image_without_detections': counts.image_without_detections,
         'detections_without_image': counts.detections_without_image,
+        'detections_late': counts.detections_late,
         'duplicates': counts.duplicates, 'cleared': counts.cleared,
         'waiting': pairer.waiting(), 'old_stamp': late}
     summary.dropped = {reason: n for reason, n in dropped.items() if n}

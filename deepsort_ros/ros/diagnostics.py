@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ class Monitor:
         self._paired_at = self._started
         self._before: Counter[str] = Counter()
         self._errors_before = 0
-        self._pairs_before = 0
+        self._pairing_before = PairingCounts()
 
     def activated(self) -> None:
         """Count silence from now on."""
@@ -141,9 +142,10 @@ class Monitor:
             seconds, self._reported = clock - self._reported, clock
             for entry in self.inputs.values():
                 entry.measure(seconds)
-            if now.pairing.paired != self._pairs_before:
-                self._pairs_before, self._paired_at = now.pairing.paired, clock
+            if now.pairing.paired != self._pairing_before.paired:
+                self._paired_at = clock
             statuses = [self._inputs(now, clock), self._tracking(now), _appearance(now)]
+            self._pairing_before = replace(now.pairing)
         if not now.active:
             for status in statuses:
                 status.level, status.message = DiagnosticStatus.STALE, 'not active'
@@ -152,6 +154,8 @@ class Monitor:
     def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
         warnings, errors = [], []
         silent = False
+        assumed = now.pairing.assumed_empty - self._pairing_before.assumed_empty
+        late = now.pairing.detections_late - self._pairing_before.detections_late
         for name, entry in self.inputs.items():
             topic, publishers = now.topics[name], now.publishers[name]
             silence = clock - max(entry.last or 0.0, self._started)
@@ -160,6 +164,8 @@ class Monitor:
             if silence < SILENCE:
                 continue
             silent = True
+            if name == 'detections' and assumed and publishers:
+                continue  # as its detector does when it sees nothing
             why = ('nobody publishes it' if not publishers else
                    f'{publishers} publisher(s), but nothing arrives')
             warnings.append(f'no {name} for {silence:.0f} s on {topic}: {why}')
@@ -168,6 +174,9 @@ class Monitor:
             warnings.append(f'images and detections arrive, but none have had the same stamp '
                             f'for {unpaired:.0f} s: the detector must copy the stamp of its '
                             f'image, and sync_depth must exceed its lag')
+        if late:
+            warnings.append(f'{late} detections came later than assume_empty_after: it must '
+                            f'exceed the lag of the detector')
         if self.image_errors != self._errors_before:
             self._errors_before = self.image_errors
             warnings.append(f'images cannot be read ({self.last_image_error})')

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Generic
 from typing import TypeVar
 
+from deepsort_ros.settings import Settings
+
+NANOSECONDS = 1_000_000_000
+
 Image = TypeVar('Image')
 DetectionArray = TypeVar('DetectionArray')
 
@@ -21,6 +25,9 @@ class PairingCounts:
     What became of every message; each ends in exactly one of these or still waits.
 
     :param paired: pairs handed out.
+    :param assumed_empty: images handed out without detections, after waiting long enough.
+    :param detections_late: detections that came when their image, or a newer one, had been
+        handed out without.
     :param image_without_detections: images evicted, or overtaken by a newer pair.
     :param detections_without_image: detections evicted, or overtaken by a newer pair.
     :param duplicates: messages whose stamp already waited on the same input.
@@ -29,6 +36,8 @@ class PairingCounts:
     """
 
     paired: int = 0
+    assumed_empty: int = 0
+    detections_late: int = 0
     image_without_detections: int = 0
     detections_without_image: int = 0
     duplicates: int = 0
@@ -36,8 +45,8 @@ class PairingCounts:
     jumps: int = 0
 
 
-class _Input(dict[int, object]):
-    """What waits on one input: stamp -> message, in order of arrival."""
+class _Input(dict[int, tuple[float, object]]):
+    """What waits on one input: stamp -> (arrival, message), in order of arrival."""
 
     last: int | None = None
 
@@ -50,28 +59,55 @@ class Pairer(Generic[Image, DetectionArray]):
     :param tolerance: largest stamp difference of a pair, in nanoseconds; the nearest waiting
         stamp wins; 0 pairs equal stamps only.
     :param jump: a stamp further back than this, in nanoseconds, is a jump in time.
+    :param patience: seconds after which an image without detections is :meth:`overdue`; 0 waits
+        for them until there is no more room.
     """
 
-    def __init__(self, depth: int, tolerance: int = 0, jump: int = 1_000_000_000) -> None:
+    def __init__(self, depth: int, tolerance: int = 0, jump: int = 1_000_000_000,
+                 patience: float = 0.0) -> None:
         """Start with nothing waiting."""
         self.depth = depth
         self.tolerance = tolerance
         self.jump = jump
+        self.patience = patience
         self.counts = PairingCounts()
         self._images = _Input()
         self._detections = _Input()
         self._ahead: _Input | None = None
+        self._emptied: int | None = None  # stamp of the newest image assumed to be empty
 
-    def add_image(self, stamp: int, image: Image) -> tuple[Image, DetectionArray] | None:
-        """Take an image with its stamp in nanoseconds; return the pair it completes."""
-        partner = self._add(stamp, image, self._images, self._detections)
+    def add_image(self, stamp: int, image: Image,
+                  now: float = 0.0) -> tuple[Image, DetectionArray] | None:
+        """
+        Take an image; return the pair it completes.
+
+        :param stamp: nanoseconds; :param now: time of arrival, in seconds of any clock.
+        """
+        partner = self._add(stamp, image, self._images, self._detections, now)
         return None if partner is None else (image, partner)  # type: ignore[return-value]
 
-    def add_detections(
-            self, stamp: int, detections: DetectionArray) -> tuple[Image, DetectionArray] | None:
-        """Take detections with their stamp in nanoseconds; return the pair they complete."""
-        partner = self._add(stamp, detections, self._detections, self._images)
+    def add_detections(self, stamp: int, detections: DetectionArray,
+                       now: float = 0.0) -> tuple[Image, DetectionArray] | None:
+        """Take detections, see :meth:`add_image`; return the pair they complete."""
+        partner = self._add(stamp, detections, self._detections, self._images, now)
         return None if partner is None else (partner, detections)  # type: ignore[return-value]
+
+    def overdue(self, now: float) -> list[Image]:
+        """
+        Hand out the images that have waited too long for detections, in the order of stamps.
+
+        :param now: seconds, of the clock that gave the arrivals.
+        """
+        found: list[Image] = []
+        while self.patience and self._images:
+            stamp = min(self._images)
+            if now - self._images[stamp][0] < self.patience:
+                break
+            found.append(self._images.pop(stamp)[1])  # type: ignore[arg-type]
+            self.counts.assumed_empty += 1
+            self._emptied = stamp
+            self._drop_before(self._detections, stamp)
+        return found
 
     def waiting(self) -> int:
         """Return how many messages wait for their partner."""
@@ -81,7 +117,7 @@ class Pairer(Generic[Image, DetectionArray]):
         """Forget everything that waits."""
         self._clear(self._images)
         self._clear(self._detections)
-        self._ahead = None
+        self._ahead = self._emptied = None
 
     def forget_after(self, stamp: int) -> None:
         """Forget what waits with a later stamp: the clock went back, it is of another time."""
@@ -89,14 +125,17 @@ class Pairer(Generic[Image, DetectionArray]):
             for late in [s for s in waiting if s > stamp]:
                 del waiting[late]
                 self.counts.cleared += 1
+        if self._emptied is not None and self._emptied > stamp:
+            self._emptied = None
 
-    def _add(self, stamp: int, message: object, own: _Input, other: _Input) -> object | None:
+    def _add(self, stamp: int, message: object, own: _Input, other: _Input,
+             now: float) -> object | None:
         if own.last is not None and own.last - stamp > self.jump:
             self._jumped_back(own, other)
         own.last = stamp
         partner = self._partner(stamp, other)
         if partner is not None:
-            found = other.pop(partner)
+            found = other.pop(partner)[1]
             self.counts.paired += 1
             self._ahead = None
             # The tracker takes frames in stamp order: nothing older can still be used.
@@ -106,7 +145,10 @@ class Pairer(Generic[Image, DetectionArray]):
         if stamp in own:
             self.counts.duplicates += 1
             return None
-        own[stamp] = message
+        if own is self._detections and self._emptied is not None and stamp <= self._emptied:
+            self.counts.detections_late += 1
+            return None
+        own[stamp] = now, message
         if len(own) > self.depth:
             self._drop(own, next(iter(own)))
         return None
@@ -122,6 +164,8 @@ class Pairer(Generic[Image, DetectionArray]):
     def _jumped_back(self, own: _Input, other: _Input) -> None:
         self.counts.jumps += 1
         self._clear(own)
+        if own is self._images or self._ahead is not other:
+            self._emptied = None
         if self._ahead is other:
             # The other input went back before: what waits there is of the new time already.
             self._ahead = None
@@ -143,3 +187,9 @@ class Pairer(Generic[Image, DetectionArray]):
             self.counts.image_without_detections += 1
         else:
             self.counts.detections_without_image += 1
+
+
+def new_pairer(settings: Settings) -> Pairer[Image, DetectionArray]:
+    """Return a pairer as the settings ask for."""
+    return Pairer(settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
+                  round(settings.time_jump_reset * NANOSECONDS), settings.assume_empty_after)

@@ -43,6 +43,7 @@ from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.frames import Tracked
 from deepsort_ros.ros.log import NodeLog
 from deepsort_ros.ros.overlay import Overlay
+from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
@@ -55,6 +56,8 @@ SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
 # Steady seconds after a jump back of /clock in which messages of before it may still arrive.
 IN_FLIGHT = 5.0
+# Steady seconds between two looks for images whose detections are overdue.
+PATIENCE = 0.02
 
 
 class TrackerNode(LifecycleNode):
@@ -82,7 +85,7 @@ class TrackerNode(LifecycleNode):
         self._last_tracked: int | None = None
         self._clock_went_back = -math.inf
         self._subscriptions_of: dict[str, Subscription] = {}
-        self._pairer = self._new_pairer()
+        self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
         self._worker = Worker(
             self._settings.queue_depth, self._track, self._overloaded, self._failed)
         parameters.on_change(self, lambda: self._settings, self._apply)
@@ -135,8 +138,10 @@ class TrackerNode(LifecycleNode):
             self.create_service(Trigger, '~/reset', self._reset),
             self.create_service(SetBool, '~/enable', self._enable)]
         # On the steady clock: with a /clock that stands still diagnostics matter most.
-        self._timer = self.create_timer(
-            1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers = [self.create_timer(1.0, self._report, clock=steady)]
+        if self._settings.assume_empty_after:
+            self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
         loaded = self._worker.request(self._load)
         while not loaded.wait(0.05):
@@ -179,7 +184,8 @@ class TrackerNode(LifecycleNode):
         self.destroy_publisher(self._diagnostics)
         for service in self._services_of_life:
             self.destroy_service(service)
-        self.destroy_timer(self._timer)
+        for timer in self._timers:
+            self.destroy_timer(timer)
         return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -194,21 +200,27 @@ class TrackerNode(LifecycleNode):
     def _on_detections(self, message: Detection2DArray) -> None:
         self._take('detections', self._pairer.add_detections, message)
 
-    def _take(self, name: str, add: Callable[[int, Any], tuple[Any, Any] | None],
+    def _take(self, name: str, add: Callable[[int, Any, float], tuple[Any, Any] | None],
               message: Any) -> None:
         self._monitor.inputs[name].arrived()
         if not self._enabled:
             if name == 'image':
                 self._monitor.drop('disabled')
             return
-        stamp = nanoseconds(message.header.stamp)
-        pair = add(stamp, message)
-        if pair is None:
-            return
-        if self._is_of_another_time(stamp):
+        self._assume_empty()
+        pair = add(nanoseconds(message.header.stamp), message, time.monotonic())
+        if pair is not None:
+            self._queue(*pair)
+
+    def _assume_empty(self) -> None:
+        for image in self._pairer.overdue(time.monotonic()):
+            self._queue(image, Detection2DArray(header=image.header))
+
+    def _queue(self, image: ImageMessage, detections: Detection2DArray) -> None:
+        if self._is_of_another_time(nanoseconds(image.header.stamp)):
             self._monitor.drop('other_time')
-            return
-        self._worker.add(Job(*pair, arrived=time.monotonic()))
+        else:
+            self._worker.add(Job(image, detections, arrived=time.monotonic()))
 
     def _is_of_another_time(self, stamp: int) -> bool:
         """Return whether a frame of before a jump back of /clock arrives after it."""
@@ -342,11 +354,6 @@ class TrackerNode(LifecycleNode):
 
         self._monitor.drop('other_time', self._worker.clear())
         self._worker.request(restart_unless_done)
-
-    def _new_pairer(self) -> Pairer[ImageMessage, Detection2DArray]:
-        settings = self._settings
-        return Pairer(settings.sync_depth, round(settings.sync_tolerance * NANOSECONDS),
-                      round(settings.time_jump_reset * NANOSECONDS))
 
     # What the node says about itself
 

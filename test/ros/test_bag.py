@@ -11,6 +11,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2 import StoragePlugin
 from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.mot.scene import SceneConfig
 from deepsort_ros.mot.scene import write_scene
@@ -71,6 +72,22 @@ def test_the_same_bag_gives_the_same_bytes(bag, tmp_path):
     assert read(tmp_path / 'first') == read(tmp_path / 'second')
 
 
+def test_a_detector_silent_on_empty_images_is_tracked_as_one_that_says_so(messages, tmp_path):
+    silent, empty = [], []
+    for number, message in enumerate(messages):
+        if isinstance(message, Image) or number % 3:
+            silent.append(message)
+            empty.append(message)
+        else:
+            empty.append(Detection2DArray(header=message.header))
+    assert len(silent) < len(messages)
+    patient = SETTINGS.replace({'assume_empty_after': 0.02})
+    for name, source, settings in (('a', silent, patient), ('b', empty, SETTINGS)):
+        bags.write_messages(tmp_path / f'{name}-in', source)
+        assert convert(tmp_path / f'{name}-in', tmp_path / name, settings).frames == FRAMES
+    assert arrays(tmp_path / 'a') == arrays(tmp_path / 'b')
+
+
 @pytest.mark.parametrize('plugin, compressed', [
     (StoragePlugin.SQLITE3, False), (StoragePlugin.MCAP, True), (StoragePlugin.SQLITE3, True)])
 def test_storage_and_lossless_compression_change_nothing(
@@ -107,7 +124,6 @@ def test_the_definition_in_the_bag_has_the_hash_of_the_generated_message(bag, tm
 def test_a_looped_recording_raises_the_session_and_reuses_no_id(messages, tmp_path):
     twice = tmp_path / 'in'
     late = 10**10  # received later, stamped as before
-
 
     store = bags.typestore()
     with bags.Writer(twice, version=9, storage_plugin=StoragePlugin.MCAP) as writer:

@@ -138,3 +138,25 @@ def test_ignored_detections_are_counted_by_reason(clock):
     monitor.tracked(2, 0, {'invalid': 1, 'class': 2})
     tracking = values(report(monitor, FINE)['tracking'])
     assert (tracking['ignored_invalid'], tracking['ignored_class']) == ('4', '2')
+
+
+def test_late_detections_are_told_with_the_setting_to_change(clock):
+    monitor = Monitor()
+    situation = running(monitor, clock, 1)
+    situation.pairing.detections_late = 2
+    inputs = report(monitor, situation)['inputs']
+    assert inputs.level == DiagnosticStatus.WARN
+    assert '2 detections came later than assume_empty_after' in inputs.message
+    assert report(monitor, situation)['inputs'].level == DiagnosticStatus.OK
+
+
+@pytest.mark.parametrize('publishers, level', [
+    (1, DiagnosticStatus.OK), (0, DiagnosticStatus.WARN)])
+def test_a_detector_may_be_silent_while_images_are_assumed_empty(clock, publishers, level):
+    monitor = Monitor()
+    situation = dataclasses.replace(
+        running(monitor, clock, 1), publishers={'image': 1, 'detections': publishers})
+    clock.now += 6
+    monitor.inputs['image'].arrived()
+    situation.pairing.assumed_empty = 60
+    assert report(monitor, situation)['inputs'].level == level

@@ -44,14 +44,23 @@ def test_a_looped_bag_never_pairs_wrongly_and_loses_only_what_is_in_flight(every
     assert pairer.counts.jumps == 4
 
 
-def test_every_message_is_accounted_for():
-    pairer = Pairer(depth=5)
+@pytest.mark.parametrize('patience', [0.0, 2.0, 5.5])
+def test_every_message_is_accounted_for(patience):
+    pairer = Pairer(depth=5, patience=patience)
     messages = list(looped_bag(every=2, lag=3, loops=2))
-    pairs = run(pairer, messages + messages[-4:])
+    pairs, empty = [], []
+    for now, (kind, stamp, identity) in enumerate(messages + messages[-4:]):
+        add = pairer.add_image if kind == 'image' else pairer.add_detections
+        empty += pairer.overdue(now)
+        pairs += filter(None, [add(stamp, identity, now)])
+    assert (pairer.counts.detections_late > 0) == (patience == 2.0)
+    assert pairer.counts.assumed_empty == len(empty) and bool(empty) == bool(patience)
+    assert all(image == detections for image, detections in pairs)
     counts = pairer.counts
     assert counts.paired == len(pairs)
     assert len(messages) + 4 == (
-        2 * counts.paired + counts.image_without_detections + counts.detections_without_image
+        2 * counts.paired + counts.assumed_empty + counts.detections_late
+        + counts.image_without_detections + counts.detections_without_image
         + counts.duplicates + counts.cleared + pairer.waiting())
 
 
@@ -115,3 +124,36 @@ def test_a_clock_that_went_back_drops_what_is_stamped_later():
     pairer.forget_after(10)
     assert pairer.add_detections(900, 'd') is None
     assert pairer.add_detections(5, 'd') == ('new', 'd')
+
+
+def test_without_patience_no_image_is_ever_overdue():
+    pairer = Pairer(depth=5)
+    pairer.add_image(1, 'image', now=0.0)
+    assert pairer.overdue(1e9) == []
+
+
+def test_images_are_overdue_in_the_order_of_their_stamps_and_not_before_their_time():
+    pairer = Pairer(depth=5, patience=0.5)
+    for stamp, now in ((20, 0.0), (10, 0.1), (30, 0.2)):
+        pairer.add_image(stamp, stamp, now)
+    assert pairer.overdue(0.5) == []
+    assert pairer.overdue(0.65) == [10, 20]
+    assert pairer.add_detections(30, 'd', 0.66) == (30, 'd')
+    assert pairer.overdue(9.0) == [] and pairer.counts.assumed_empty == 2
+
+
+def test_detections_of_an_image_that_was_assumed_empty_are_late():
+    pairer = Pairer(depth=5, patience=0.5)
+    pairer.add_image(10, 'image', 0.0)
+    assert pairer.overdue(1.0) == ['image']
+    assert pairer.add_detections(10, 'd', 1.1) is None
+    assert (pairer.counts.detections_late, pairer.waiting()) == (1, 0)
+
+
+def test_after_a_jump_back_nothing_is_late():
+    pairer = Pairer(depth=5, jump=10, patience=0.5)
+    pairer.add_image(1000, 'old', 0.0)
+    assert pairer.overdue(1.0) == ['old']
+    pairer.add_image(20, 'new', 1.1)
+    assert pairer.add_detections(20, 'd', 1.2) == ('new', 'd')
+    assert pairer.counts.detections_late == 0
