@@ -2,52 +2,55 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.reid.recipe import TrainConfig
 from deepsort_ros.settings import SettingError
+
+OPTIONS = tuple(option for option in dataclasses.fields(TrainConfig) if option.metadata)
 
 
 def add(commands: Any) -> None:
-    """Add the command."""
+    """Add the command, with an option for every field of the configuration."""
     parser = add_command(
-        commands, 'train', run, 'train the appearance network',
-        'Writes model.ckpt, training.ckpt and log.csv.',
-        'deepsort train Market-1501/bounding_box_train out/training')
-    parser.add_argument('data', type=Path, help='folder of crops named as in Market-1501')
+        commands, 'train', run, 'train or fine-tune the appearance network',
+        'Writes model.ckpt, the state to resume from (training.ckpt), log.csv, scores.csv and '
+        'curves.png.', 'deepsort train Market-1501 out/training --evaluate-every 500')
+    parser.add_argument(
+        'data', type=Path, help='Market-1501, a folder of crops named as there, or one with a '
+        'folder per identity')
     parser.add_argument('output', type=Path, help='folder to write')
-    for name, kind, text in (
-            ('steps', int, 'optimizer steps'),
-            ('half-size-steps', int, 'of them, the first on crops of half the size'),
-            ('identities', int, 'identities per batch'),
-            ('crops', int, 'crops of each identity in a batch'),
-            ('held-out', int, 'last identities to keep for the test'),
-            ('learning-rate', float, 'its peak'), ('dropout', float, 'share dropped'),
-            ('seed', int, 'of everything random'),
-            ('pretrained', str, 'checkpoint to start from, or "bundled"')):
-        parser.add_argument(f'--{name}', type=kind, help=text)
+    for option in OPTIONS:
+        kind = next(k for k in (int, float, str) if k.__name__ == str(option.type).split(' ')[0])
+        default = '' if option.default is None else f' (default: {option.default})'
+        parser.add_argument(
+            f'--{option.name.replace("_", "-")}', type=kind, default=option.default,
+            choices=option.metadata['choices'] or None, metavar=kind.__name__.upper()
+            if not option.metadata['choices'] else None, help=option.metadata['help'] + default)
     parser.add_argument('--resume', action='store_true', help='go on from training.ckpt')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and print where the model is."""
     from deepsort_ros.reid.training import train
-    from deepsort_ros.reid.training import TrainConfig
-    given = {name: getattr(args, name) for name in (
-        'steps', 'half_size_steps', 'identities', 'crops', 'held_out', 'learning_rate',
-        'dropout', 'seed', 'pretrained') if getattr(args, name) is not None}
+    given = {option.name: getattr(args, option.name) for option in OPTIONS}
     try:
         config = TrainConfig(args.data, args.output, resume=args.resume, **given)
     except ValueError as error:
         raise SettingError(str(error)) from error
     try:
-        with progress_bar('training', 'step', False) as progress:
+        with progress_bar('training', 'step', args.json) as progress:
             model = train(config, lambda state: progress(state.step, state.steps))
     except KeyboardInterrupt:
         print(f'deepsort: interrupted; --resume goes on from {args.output}', file=sys.stderr)
         return 1
-    print(model)
+    print(json.dumps({'model': str(model), 'steps': config.steps}) if args.json else model)
     return 0

@@ -6,29 +6,31 @@ from numpy.typing import NDArray
 
 from deepsort_ros.reid.preprocess import MEAN
 
-PADDING = 6
 ERASE_PROBABILITY = 0.3
 ERASE_AREA = (0.02, 0.3)
 ERASE_RATIO = (0.3, 3.3)
 MEAN_COLOUR = np.round(255 * MEAN).astype(np.uint8)
 
 
-def augment(crops: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
+def augment(crops: NDArray[np.uint8], generator: np.random.Generator, padding: int,
+            erasing: bool) -> NDArray[np.uint8]:
     """
     Return (N, H, W, 3) copies: mirrored, shifted over padding, with a random part erased.
 
     Random erasing follows arXiv 1708.04896; padding and erased parts get the mean colour.
+
+    :param padding: pixels on every side, the largest shift; :param erasing: erase parts.
     """
     count, height, width, _ = crops.shape
     changed = np.empty_like(crops)
-    padded = np.empty((height + 2 * PADDING, width + 2 * PADDING, 3), dtype=np.uint8)
+    padded = np.empty((height + 2 * padding, width + 2 * padding, 3), dtype=np.uint8)
     for crop, result in zip(crops, changed):
         mirrored = crop[:, ::-1] if generator.random() < 0.5 else crop
         padded[...] = MEAN_COLOUR
-        padded[PADDING:PADDING + height, PADDING:PADDING + width] = mirrored
-        top, left = generator.integers(0, 2 * PADDING + 1, size=2)
+        padded[padding:padding + height, padding:padding + width] = mirrored
+        top, left = generator.integers(0, 2 * padding + 1, size=2)
         result[...] = padded[top:top + height, left:left + width]
-        if generator.random() < ERASE_PROBABILITY:
+        if erasing and generator.random() < ERASE_PROBABILITY:
             _erase(result, generator)
     return changed
 

@@ -5,14 +5,17 @@ import cv2
 import numpy as np
 import pytest
 
+from deepsort_ros.cli import main
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import DatasetError
-from deepsort_ros.reid.training import BatchSampler
-from deepsort_ros.reid.training import halved
-from deepsort_ros.reid.training import learning_rates
+from deepsort_ros.reid.journal import draw_curves
+from deepsort_ros.reid.recipe import learning_rates
+from deepsort_ros.reid.recipe import TrainConfig
+from deepsort_ros.reid.sampling import BalancedSampler
+from deepsort_ros.reid.sampling import halved
+from deepsort_ros.reid.sampling import ShuffledSampler
 from deepsort_ros.reid.training import train
-from deepsort_ros.reid.training import TrainConfig
 
 STEPS = 8
 
@@ -34,8 +37,8 @@ def people(tmp_path_factory):
 
 
 def config(people, output, **changes):
-    values = {'steps': STEPS, 'identities': 2, 'crops': 2, 'held_out': 1, 'warmup_steps': 2,
-              'save_every': 100, **changes}
+    values = {'device': 'CPU', 'steps': STEPS, 'identities': 2, 'crops': 2, 'held_out': 1,
+              'warmup_steps': 2, 'save_every': 100, **changes}
     return TrainConfig(people, output, **values)
 
 
@@ -91,20 +94,21 @@ def test_data_that_cannot_be_used_is_named(people, tmp_path):
 
 
 @pytest.mark.parametrize('name, value', [
-    ('steps', 0), ('identities', 1), ('crops', 1), ('learning_rate', 0.0), ('dropout', 1.0)])
+    ('steps', 0), ('identities', 1), ('crops', 1), ('learning_rate', 0.0), ('dropout', 1.0),
+    ('recipe', 'best'), ('precision', 'fp8')])
 def test_a_number_without_meaning_is_refused_by_name(tmp_path, name, value):
-    with pytest.raises(ValueError, match=f'^{name}: {value}'):
+    with pytest.raises(ValueError, match=f'^{name}: {value!r}'):
         TrainConfig(tmp_path, tmp_path, **{name: value})
 
 
 def test_every_identity_comes_once_per_round_with_crops_of_its_own():
     identity = np.repeat(np.arange(6), [4, 1, 5, 3, 2, 8])
-    sampler = BatchSampler(identity, 2, 3, seed=0)
+    sampler = BalancedSampler(identity, 2, 3, seed=0)
     drawn = [identity[sampler.batch(step)].reshape(2, 3) for step in range(3)]
     assert all((batch == batch[:, :1]).all() for batch in drawn)
     assert sorted(np.concatenate([batch[:, 0] for batch in drawn])) == list(range(6))
     assert len(set(sampler.batch(0))) >= 2
-    assert np.array_equal(sampler.batch(7), BatchSampler(identity, 2, 3, seed=0).batch(7))
+    assert np.array_equal(sampler.batch(7), BalancedSampler(identity, 2, 3, seed=0).batch(7))
 
 
 def test_the_learning_rate_warms_up_then_falls_to_a_hundredth(tmp_path):
@@ -118,11 +122,54 @@ def test_the_learning_rate_warms_up_then_falls_to_a_hundredth(tmp_path):
 def test_augmentation_keeps_the_original_and_repeats_under_its_seed():
     crops = np.random.default_rng(0).integers(0, 256, (8, 128, 64, 3), dtype=np.uint8)
     original = crops.copy()
-    first = augment(crops, np.random.default_rng(5))
+    first = augment(crops, np.random.default_rng(5), 6, True)
     assert np.array_equal(crops, original) and not np.array_equal(first, crops)
-    assert np.array_equal(first, augment(crops, np.random.default_rng(5)))
+    assert np.array_equal(first, augment(crops, np.random.default_rng(5), 6, True))
 
 
 def test_halving_takes_the_mean_of_four_pixels():
     crops = np.array([[[0, 2], [4, 7]], [[9, 9], [9, 9]]], np.uint8).reshape(2, 2, 2, 1)
     assert halved(crops).ravel().tolist() == [3, 9]
+
+
+def test_the_published_rate_falls_to_a_tenth_half_way(tmp_path):
+    assert learning_rates(TrainConfig(tmp_path, tmp_path, recipe='published', steps=4)) == [
+        0.01, 0.01, pytest.approx(0.001), pytest.approx(0.001)]
+
+
+def test_shuffled_batches_take_every_crop_once_per_round():
+    sampler = ShuffledSampler(10, 3, seed=0)
+    first = np.concatenate([sampler.batch(step) for step in range(3)])
+    assert len(set(first.tolist())) == 9 and set(first) <= set(range(10))
+    assert not np.array_equal(first[:3], sampler.batch(3))
+    with pytest.raises(DatasetError, match='11 per batch, but the data has 10'):
+        ShuffledSampler(10, 11, seed=0)
+
+
+def test_the_command_trains_by_the_published_recipe_tests_and_draws(people, tmp_path, capsys):
+    assert main(['train', str(people), str(tmp_path), '--recipe', 'published', '--steps', '4',
+                 '--identities', '2', '--crops', '2', '--held-out', '3', '--evaluate-every', '2',
+                 '--half-size-steps', '4', '--device', 'CPU', '--json']) == 0
+    assert f'"model": "{tmp_path}/model.ckpt"' in capsys.readouterr().out
+    assert all(row['triplet_loss'] == '0.00000' for row in rows(tmp_path))
+    with (tmp_path / 'scores.csv').open(newline='') as stream:
+        scores = list(csv.DictReader(stream))
+    assert [row['step'] for row in scores] == ['2', '4']
+    assert all(0 <= float(row['mean_ap']) <= 1 for row in scores)
+    assert cv2.imread(str(tmp_path / 'curves.png')).shape == (720, 640, 3)
+
+
+def test_the_curve_of_the_loss_is_where_its_numbers_are(tmp_path):
+    (tmp_path / 'log.csv').write_text('step,loss\n' + ''.join(
+        f'{step},{4.0 if step <= 50 else 2.0}\n' for step in range(1, 101)))
+    picture = cv2.imread(str(draw_curves(tmp_path))).astype(int)
+    blueness = (picture[..., 0] - picture[..., 2])[40:]
+    height = 40 + np.argmax(blueness[:, [250, 500]], axis=0)
+    np.testing.assert_allclose(height, (56, 180), atol=1)
+
+
+def test_half_precision_trains_as_well(people, uninterrupted, tmp_path):
+    train(config(people, tmp_path, precision='fp16', steps=3))
+    exact = [float(row['loss']) for row in rows(uninterrupted)][:3]
+    np.testing.assert_allclose([float(row['loss']) for row in rows(tmp_path)], exact, rtol=0.05)
+    checkpoint.feature_parameters(tmp_path / 'model.ckpt')
