@@ -63,20 +63,16 @@ def run(args: argparse.Namespace) -> int:
     """Run the evaluation and print the tables."""
     from deepsort_ros.mot.reproduction import format_reproduction
     from deepsort_ros.mot.reproduction import Inputs
-    from deepsort_ros.mot.reproduction import PUBLISHED
     from deepsort_ros.mot.reproduction import reproduce
     settings = settings_for(args.model, args.device)
     try:
-        rows = reproduce(Inputs(args.folder, args.detections, args.features), args.output,
-                         settings, lambda: create_encoder(settings),
-                         lambda label, unit: progress_bar(label, unit, args.json))
+        found = reproduce(Inputs(args.folder, args.detections, args.features), args.output,
+                          settings, lambda: create_encoder(settings),
+                          lambda label, unit: progress_bar(label, unit, args.json))
     except KeyboardInterrupt:
         print(f'deepsort: interrupted; the same command goes on from {args.output}',
               file=sys.stderr)
         return 1
-    if args.json:
-        print(json.dumps({'rows': [dataclasses.asdict(row) for row in rows],
-                          'published': PUBLISHED}, indent=2))
-    else:
-        print(format_reproduction(rows))
+    print(json.dumps(dataclasses.asdict(found), indent=2) if args.json
+          else format_reproduction(found))
     return 0
