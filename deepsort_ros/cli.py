@@ -17,6 +17,7 @@ from deepsort_ros.commands import crops
 from deepsort_ros.commands import demo
 from deepsort_ros.commands import evaluate
 from deepsort_ros.commands import evaluate_reid
+from deepsort_ros.commands import export
 from deepsort_ros.commands import fetch_model
 from deepsort_ros.commands import info
 from deepsort_ros.commands import render
@@ -27,7 +28,7 @@ from deepsort_ros.commands import track
 from deepsort_ros.commands import train
 
 COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, evaluate_reid,
-            fetch_model, crops, demo, info)
+            export, fetch_model, crops, demo, info)
 # The errors that say what is wrong with the input. By name: to import them costs seconds.
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',

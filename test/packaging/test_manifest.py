@@ -14,7 +14,7 @@ ROSDEP_KEYS = {
     'scipy': 'python3-scipy',
     'tabulate': 'python3-tabulate', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 # Modules without a rosdep key: the README has them installed with pip.
-PIP_ONLY = {'av', 'mindspore', 'rosbags', 'trackeval'}
+PIP_ONLY = {'av', 'mindspore', 'onnx', 'rosbags', 'trackeval'}
 # Modules whose requirement is not the module's name, or is part of another one.
 REQUIREMENTS = {
     'cv2': 'opencv-python-headless', 'yaml': 'pyyaml', 'rclpy': 'ros-jazzy-rclpy'}
