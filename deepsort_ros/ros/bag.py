@@ -33,10 +33,10 @@ from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.resources import share_path
-from deepsort_ros.ros.conversions import nanoseconds
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.settings import Settings
 
 IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
@@ -234,7 +234,7 @@ def convert(source: Path, target: Path, settings: Settings,
     summary, ignored, late = BagSummary(), Counter[str](), 0
     ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
-    pipeline = Pipeline(settings, encoder)
+    pipeline, stamps = Pipeline(settings, encoder), Stamps()
     with BagReader(source, image_topic, detections_topic, settings.image_transport) as bag, \
             TrackWriter(target, tracks_topic) as writer:
 
@@ -261,7 +261,7 @@ def convert(source: Path, target: Path, settings: Settings,
                     progress(count, len(bag))
                 now = received / NANOSECONDS
                 assume_empty(now)
-                stamp = nanoseconds(message.header.stamp)
+                stamp, _ = stamps.of(message, received)
                 if isinstance(message, Detection2DArray):
                     summary.detections += 1
                     pair = pairer.add_detections(stamp, message, now)

@@ -44,6 +44,8 @@ class Input:
     rate: float = 0.0
     last: float | None = None
     qos_problem: str = ''
+    stamp_problem: str = ''
+    unstamped: int = 0
     _counted: int = 0
 
     def arrived(self) -> None:
@@ -62,6 +64,7 @@ class Situation:
     """
     What the node knows at the time of a report and the monitor does not.
 
+    :param clock_problem: in words, why the node's clock cannot be used.
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
     :param appearance: device, model and so on; :param appearance_error: why features are
@@ -80,6 +83,7 @@ class Situation:
     appearance_mode: str
     appearance: Mapping[str, str]
     appearance_error: str | None
+    clock_problem: str = ''
 
 
 @dataclass
@@ -104,6 +108,7 @@ class Monitor:
         self._paired_at = self._started
         self._before: Counter[str] = Counter()
         self._errors_before = 0
+        self._unstamped_before: Counter[str] = Counter()
         self._pairing_before = PairingCounts()
 
     def activated(self) -> None:
@@ -152,7 +157,7 @@ class Monitor:
         return statuses
 
     def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
-        warnings, errors = [], []
+        warnings, errors = [now.clock_problem] if now.clock_problem else [], []
         silent = False
         assumed = now.pairing.assumed_empty - self._pairing_before.assumed_empty
         late = now.pairing.detections_late - self._pairing_before.detections_late
@@ -161,6 +166,9 @@ class Monitor:
             silence = clock - max(entry.last or 0.0, self._started)
             if entry.qos_problem:
                 errors.append(f'{topic}: {entry.qos_problem}')
+            if entry.unstamped != self._unstamped_before[name]:
+                self._unstamped_before[name] = entry.unstamped
+                warnings.append(f'{topic}: {entry.stamp_problem}')
             if silence < SILENCE:
                 continue
             silent = True
@@ -184,7 +192,8 @@ class Monitor:
         values: dict[str, Any] = {}
         for name, entry in self.inputs.items():
             values.update({f'{name}_topic': now.topics[name], f'{name}_count': entry.count,
-                           f'{name}_rate_hz': f'{entry.rate:.2f}'})
+                           f'{name}_rate_hz': f'{entry.rate:.2f}',
+                           f'{name}_unstamped': entry.unstamped})
         values.update({f'pairing_{k}': v for k, v in asdict(now.pairing).items()})
         values.update(pairing_waiting=now.waiting_pairs, image_errors=self.image_errors)
         return _status(now, 'inputs', errors, warnings, rates, values)

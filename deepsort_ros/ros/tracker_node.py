@@ -13,14 +13,9 @@ from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
-from rclpy.event_handler import PublisherEventCallbacks
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.qos import qos_policy_name_from_kind
-from rclpy.qos import QoSProfile
-from rclpy.qos import QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage
@@ -45,15 +40,18 @@ from deepsort_ros.ros.log import NodeLog
 from deepsort_ros.ros.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.ros.qos import publisher_events
+from deepsort_ros.ros.qos import RELIABLE_QOS
+from deepsort_ros.ros.qos import SENSOR_QOS
+from deepsort_ros.ros.qos import subscription_events
+from deepsort_ros.ros.stamps import missing_stamps
+from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
 from deepsort_ros.settings import Settings
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
-# A subscription that asks for best effort connects to every publisher.
-SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-RELIABLE_QOS = QoSProfile(depth=10)
 # Steady seconds after a jump back of /clock in which messages of before it may still arrive.
 IN_FLIGHT = 5.0
 # Steady seconds between two looks for images whose detections are overdue.
@@ -86,6 +84,7 @@ class TrackerNode(LifecycleNode):
         self._clock_went_back = -math.inf
         self._subscriptions_of: dict[str, Subscription] = {}
         self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
+        self._stamps = Stamps()
         self._worker = Worker(
             self._settings.queue_depth, self._track, self._overloaded, self._failed)
         parameters.on_change(self, lambda: self._settings, self._apply)
@@ -123,14 +122,13 @@ class TrackerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create publishers and services, load and compile the network."""
-        create = self.create_lifecycle_publisher
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
-        self._tracks = create(TrackArray, 'tracks', RELIABLE_QOS, **common,
-                              event_callbacks=self._publisher_events('tracks'))
-        self._mirror = create(Detection2DArray, 'tracks/detections', RELIABLE_QOS, **common,
-                              event_callbacks=self._publisher_events('tracks/detections'))
-        self._drawn = create(Image, '~/overlay', RELIABLE_QOS, **common,
-                             event_callbacks=self._publisher_events('~/overlay'))
+        self._tracks, self._mirror, self._drawn = (
+            self.create_lifecycle_publisher(
+                kind, topic, RELIABLE_QOS, **common,
+                event_callbacks=publisher_events(partial(self._qos_problem, topic)))
+            for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, 'tracks/detections'),
+                                (Image, '~/overlay')))
         # Not a lifecycle publisher: diagnostics say that the node is not active.
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', RELIABLE_QOS, **common)
@@ -160,8 +158,7 @@ class TrackerNode(LifecycleNode):
             self._subscriptions_of[name] = self.create_subscription(
                 kind, topic, callback, SENSOR_QOS,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=SubscriptionEventCallbacks(
-                    incompatible_qos=partial(self._incompatible, name)))
+                event_callbacks=subscription_events(partial(self._input_qos_problem, name)))
         self._monitor.activated()
         self._active = True
         return super().on_activate(state)
@@ -207,8 +204,13 @@ class TrackerNode(LifecycleNode):
             if name == 'image':
                 self._monitor.drop('disabled')
             return
+        # Without /clock, sim time stands at zero.
+        received = self.get_clock().now().nanoseconds or time.time_ns()
+        stamp, missing = self._stamps.of(message, received)
+        if missing:
+            self._unstamped(name)
         self._assume_empty()
-        pair = add(nanoseconds(message.header.stamp), message, time.monotonic())
+        pair = add(stamp, message, time.monotonic())
         if pair is not None:
             self._queue(*pair)
 
@@ -263,10 +265,11 @@ class TrackerNode(LifecycleNode):
 
     def _publish(self, job: Job, tracked: Tracked, message: TrackArray) -> None:
         self._tracks.publish(message)
-        now = time.monotonic()
-        latency = (self.get_clock().now().nanoseconds - tracked.frame.stamp) / NANOSECONDS
-        self._monitor.sample({
-            **tracked.stage_seconds, 'pair_to_tracks': now - job.arrived, 'latency': latency})
+        stages = {**tracked.stage_seconds, 'pair_to_tracks': time.monotonic() - job.arrived}
+        clock = self.get_clock().now().nanoseconds
+        if clock:
+            stages['latency'] = (clock - tracked.frame.stamp) / NANOSECONDS
+        self._monitor.sample(stages)
         result = tracked.result
         self._monitor.tracked(len(message.tracks), result.crops, result.ignored)
         self._say_ignored(len(job.detections.detections), result.ignored)
@@ -357,20 +360,19 @@ class TrackerNode(LifecycleNode):
 
     # What the node says about itself
 
-    def _incompatible(self, name: str, event: Any) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-        problem = (f'a publisher offers another {policy} than we ask for, so nothing of it '
-                   f'arrives (see qos_overrides)')
-        self._monitor.inputs[name].qos_problem = problem
-        self._log.warn(f'qos {name}', f'{self._topics()[name]}: {problem}')
+    def _qos_problem(self, topic: str, problem: str) -> None:
+        self._log.warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: {problem}')
 
-    def _publisher_events(self, topic: str) -> PublisherEventCallbacks:
-        def incompatible(event: Any) -> None:
-            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-            self._log.warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: a subscriber asks '
-                           f'for another {policy} than we offer, so it gets nothing '
-                           f'(see qos_overrides)')
-        return PublisherEventCallbacks(incompatible_qos=incompatible)
+    def _input_qos_problem(self, name: str, problem: str) -> None:
+        self._monitor.inputs[name].qos_problem = problem
+        self._qos_problem(self._topics()[name], problem)
+
+    def _unstamped(self, name: str) -> None:
+        entry, topic = self._monitor.inputs[name], self._topics()[name]
+        entry.unstamped += 1
+        if not entry.stamp_problem:
+            entry.stamp_problem = missing_stamps(name, self.get_publishers_info_by_topic(topic))
+            self.get_logger().warning(f'{topic}: {entry.stamp_problem}')
 
     def _topics(self) -> dict[str, str]:
         found = {name: s.topic_name for name, s in self._subscriptions_of.items()}
@@ -379,6 +381,8 @@ class TrackerNode(LifecycleNode):
 
     def _report(self) -> None:
         topics = self._topics()
+        clock = self.get_clock()
+        stopped = clock.ros_time_is_active and not clock.now().nanoseconds
         statuses = self._monitor.report(Situation(
             name=self.get_fully_qualified_name().lstrip('/'), active=self._active,
             enabled=self._enabled, topics=topics,
@@ -387,7 +391,9 @@ class TrackerNode(LifecycleNode):
             queue=self._worker.waiting(), session=self._pipeline.session,
             appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
             appearance_error=(None if self._settings.appearance == 'off'
-                              else self._appearance.error)))
+                              else self._appearance.error),
+            clock_problem=('use_sim_time is true, but no time has come on /clock'
+                           if stopped else '')))
         message = DiagnosticArray(status=statuses)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

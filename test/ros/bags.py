@@ -34,17 +34,24 @@ def compress(image) -> CompressedImage:
 def write_messages(path: Path, messages, plugin=StoragePlugin.MCAP, image_topic='/camera/image',
                    lag: int = 5_000_000) -> Path:
     """Write messages, each received ``lag`` nanoseconds after its stamp, detections later."""
+    return write_received(path, (
+        (message, nanoseconds(message.header.stamp)
+         + lag * (2 if isinstance(message, Detection2DArray) else 1)) for message in messages),
+        plugin, image_topic)
+
+
+def write_received(path: Path, messages, plugin=StoragePlugin.MCAP,
+                   image_topic='/camera/image') -> Path:
+    """Write (message, time of reception in nanoseconds)."""
     store = typestore()
     with Writer(path, version=9, storage_plugin=plugin) as writer:
         connections = {}
-        for message in messages:
+        for message, received in messages:
             name = type(message).__name__
             topic = '/detector/detections' if name == 'Detection2DArray' else image_topic
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, TYPES[name], typestore=store)
-            late = lag * (2 if name == 'Detection2DArray' else 1)
-            writer.write(connections[topic], nanoseconds(message.header.stamp) + late,
-                         serialize_message(message))
+            writer.write(connections[topic], received, serialize_message(message))
     return path
 
 

@@ -1,4 +1,5 @@
 """A bag goes in, a bag of tracks comes out, the same every time."""
+import copy
 import itertools
 import json
 import sys
@@ -22,6 +23,7 @@ from deepsort_ros.ros.bag import BagError
 from deepsort_ros.ros.bag import convert
 from deepsort_ros.ros.bag import TrackWriter
 from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.conversions import time_message
 from deepsort_ros.ros.player import sequence_messages
 from deepsort_ros.settings import Settings
 
@@ -86,6 +88,19 @@ def test_a_detector_silent_on_empty_images_is_tracked_as_one_that_says_so(messag
         bags.write_messages(tmp_path / f'{name}-in', source)
         assert convert(tmp_path / f'{name}-in', tmp_path / name, settings).frames == FRAMES
     assert arrays(tmp_path / 'a') == arrays(tmp_path / 'b')
+
+
+def test_messages_without_stamps_get_the_time_they_were_received(bag, messages, tmp_path):
+    received = []
+    for message in messages:
+        unstamped = copy.deepcopy(message)
+        unstamped.header.stamp = time_message(0)
+        received.append((unstamped, nanoseconds(message.header.stamp)
+                         + isinstance(message, Detection2DArray)))
+    bags.write_received(tmp_path / 'in', received)
+    convert(tmp_path / 'in', tmp_path / 'out', SETTINGS)
+    convert(bag, tmp_path / 'stamped', SETTINGS)
+    assert arrays(tmp_path / 'out') == arrays(tmp_path / 'stamped')
 
 
 @pytest.mark.parametrize('plugin, compressed', [

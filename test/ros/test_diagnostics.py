@@ -160,3 +160,16 @@ def test_a_detector_may_be_silent_while_images_are_assumed_empty(clock, publishe
     monitor.inputs['image'].arrived()
     situation.pairing.assumed_empty = 60
     assert report(monitor, situation)['inputs'].level == level
+
+
+def test_missing_stamps_and_a_missing_clock_are_told(clock):
+    monitor = Monitor()
+    situation = running(monitor, clock, 1)
+    monitor.inputs['image'].unstamped = 3
+    monitor.inputs['image'].stamp_problem = 'no stamps, published by /driver'
+    inputs = report(monitor, situation)['inputs']
+    assert (inputs.level, inputs.message) == (
+        DiagnosticStatus.WARN, '/camera/image: no stamps, published by /driver')
+    assert values(inputs)['image_unstamped'] == '3'
+    inputs = report(monitor, dataclasses.replace(situation, clock_problem='no clock'))['inputs']
+    assert (inputs.level, inputs.message) == (DiagnosticStatus.WARN, 'no clock')

@@ -1,0 +1,33 @@
+"""Quality of service: what the node asks for and offers, and misfits in words."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSProfile
+from rclpy.qos import QoSReliabilityPolicy
+
+# A subscription that asks for best effort connects to every publisher.
+SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+RELIABLE_QOS = QoSProfile(depth=10)
+
+
+def subscription_events(tell: Callable[[str], object]) -> SubscriptionEventCallbacks:
+    """Return callbacks that tell of a publisher that cannot connect."""
+    return SubscriptionEventCallbacks(incompatible_qos=lambda event: tell(
+        f'a publisher offers another {_policy(event)} than we ask for, so nothing of it arrives '
+        f'(see qos_overrides)'))
+
+
+def publisher_events(tell: Callable[[str], object]) -> PublisherEventCallbacks:
+    """Return callbacks that tell of a subscriber that cannot connect."""
+    return PublisherEventCallbacks(incompatible_qos=lambda event: tell(
+        f'a subscriber asks for another {_policy(event)} than we offer, so it gets nothing '
+        f'(see qos_overrides)'))
+
+
+def _policy(event: Any) -> str:
+    return str(qos_policy_name_from_kind(event.last_policy_kind)).lower()
