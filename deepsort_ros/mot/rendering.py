@@ -123,15 +123,10 @@ def draw_truth(image: Image, tlwh: ArrayLike) -> Image:
     return canvas
 
 
-def _fixed(point: NDArray[np.float64]) -> tuple[int, int]:
-    # OpenCV takes 32-bit fixed point: far outside is clipped, not wrapped.
-    x, y = np.clip(point, -COORDINATE_LIMIT, COORDINATE_LIMIT) * (1 << SHIFT)
-    return round(float(x)), round(float(y))
-
-
-def _line(canvas: Image, start: NDArray[np.float64], end: NDArray[np.float64], color: Color,
-          thickness: int) -> None:
-    cv2.line(canvas, _fixed(start), _fixed(end), color, thickness, cv2.LINE_AA, SHIFT)
+def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return (..., 2) points in fixed point; far outside they are clipped, not wrapped."""
+    limited = np.clip(points, -COORDINATE_LIMIT, COORDINATE_LIMIT)
+    return np.asarray(np.round(limited * (1 << SHIFT)), dtype=np.int32)
 
 
 def _draw_box(canvas: Image, box: NDArray[np.float64], color: Color, thickness: int,
@@ -139,16 +134,17 @@ def _draw_box(canvas: Image, box: NDArray[np.float64], color: Color, thickness: 
     left, top, width, height = np.clip(box, -COORDINATE_LIMIT, COORDINATE_LIMIT)
     corners = np.array([(left, top), (left + width, top), (left + width, top + height),
                         (left, top + height)])
+    if not dashed:
+        cv2.polylines(canvas, [_fixed(corners)], True, color, thickness, cv2.LINE_AA, SHIFT)
+        return
     dash = 5.0 * thickness + 3
+    lines: list[NDArray[np.int32]] = []
     for start, end in zip(corners, np.roll(corners, -1, axis=0)):
-        if not dashed:
-            _line(canvas, start, end, color, thickness)
-            continue
-        length = float(np.hypot(*(end - start)))
-        for offset in np.arange(0.0, length, 2 * dash):
-            ends = np.array([offset, min(offset + dash, length)]) / max(length, 1e-9)
-            _line(canvas, start + (end - start) * ends[0], start + (end - start) * ends[1],
-                  color, thickness)
+        length = max(float(np.hypot(*(end - start))), 1e-9)
+        first = np.arange(0.0, length, 2 * dash)
+        share = np.stack((first, np.minimum(first + dash, length)), axis=1) / length
+        lines += list(_fixed(start + share[..., None] * (end - start)))
+    cv2.polylines(canvas, lines, False, color, thickness, cv2.LINE_AA, SHIFT)
 
 
 def _draw_label(canvas: Image, box: NDArray[np.float64], text: str, color: Color) -> None:
@@ -172,8 +168,7 @@ def _draw_trails(canvas: Image, trails: Mapping[int, NDArray[np.float64]],
     overlay = canvas.copy()
     for track_id, points in trails.items():
         good = points[np.isfinite(points).all(axis=1)]
-        fixed = np.array([_fixed(point) for point in good], dtype=np.int32).reshape(-1, 1, 2)
-        if len(fixed) > 1:
-            cv2.polylines(overlay, [fixed], False, track_color(track_id), thickness + 1,
+        if len(good) > 1:
+            cv2.polylines(overlay, [_fixed(good)], False, track_color(track_id), thickness + 1,
                           cv2.LINE_AA, SHIFT)
     cv2.addWeighted(overlay, 0.65, canvas, 0.35, 0, dst=canvas)

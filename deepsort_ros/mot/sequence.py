@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import configparser
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,9 @@ from deepsort_ros.mot.table import TableKind
 from deepsort_ros.tracking import Detections
 
 Image = NDArray[np.uint8]
+
+# Images decoded ahead of their use.
+AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,25 @@ class Sequence:
             return
         for number in range(1, self.length + 1):
             yield SequenceFrame(number, partial(self._image, number), self._detected(number))
+
+    def loaded(self) -> Iterator[tuple[SequenceFrame, Image | None]]:
+        """
+        Yield the frames with their images, which a thread decodes ahead.
+
+        :raises MotFileError: an image cannot be read.
+        """
+        frames = self.frames()
+
+        def load() -> tuple[SequenceFrame, Image | None] | None:
+            frame = next(frames, None)
+            return None if frame is None else (frame, frame.load())
+
+        # One thread: a video is decoded in order.
+        with ThreadPoolExecutor(1) as pool:
+            waiting = deque(pool.submit(load) for _ in range(AHEAD))
+            while (pair := waiting.popleft().result()) is not None:
+                waiting.append(pool.submit(load))
+                yield pair
 
     def _detected(self, number: int) -> Detections:
         if self.detections is None:

@@ -115,8 +115,7 @@ def render(sequence: Sequence, results: History, output: Path, truth: MotTable |
     trails = Trails(trail)
     count = 0
     with VideoWriter(output, sequence.frame_rate, max_width) as writer:
-        for frame in sequence.frames():
-            image = frame.load()
+        for frame, image in sequence.loaded():
             if image is None:
                 raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')
             if truth is not None:
