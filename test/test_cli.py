@@ -23,6 +23,9 @@ from deepsort_ros.mot.table import TableKind
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.settings import SettingError
 
+# Bytes of a detection with its feature.
+ROW = 138 * 8
+
 COMMANDS = tuple(build_parser()._subparsers._group_actions[0].choices)
 
 
@@ -162,26 +165,38 @@ def test_a_history_makes_lost_boxes_dashed_and_fills_the_report(
         assert code == 0 and json.loads(out)['ids'] >= 3
 
 
-def test_reproduce_runs_from_nothing_with_the_real_network(
+def test_reproduce_survives_being_killed_with_the_real_network(
         scene: Path, tmp_path: Path, capsys) -> None:
     from random_network import random_parameters
     from random_network import write_checkpoint
     model = write_checkpoint(random_parameters(), tmp_path / 'model.ckpt')
-    command = ('reproduce', scene, '--output', tmp_path / 'out')
-    code, out, _ = run(capsys, *command, '--model', model, '--device', 'CPU')
-    assert code == 0 and 'published' in out and 'MOTP is 1 - mean IoU' in out
+    command = ('reproduce', scene, '--output', tmp_path / 'out', '--device', 'CPU')
     features = tmp_path / 'out' / 'features'
-    code, _, _ = run(capsys, *command, '--model', '/nowhere.ckpt', '--json')
+    process = subprocess.Popen([sys.executable, '-m', 'deepsort_ros.cli',
+                                *map(str, command), '--model', str(model)])
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size > 10 * ROW for path in features.glob('*.partial')):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    partial = next(features.glob('*.partial'))
+    # A mark tells whether the first feature is computed again.
+    marked = np.fromfile(partial, count=partial.stat().st_size // 8)
+    marked[10:138] = np.eye(128)[0]
+    marked.tofile(partial)
+    code, out, _ = run(capsys, *command, '--model', model)
+    assert code == 0 and 'published' in out and 'MOTP is 1 - mean IoU' in out
+    complete = next(features.glob('*.npy'))
+    assert (np.load(complete)[0, 10:] == np.eye(128)[0]).all()
     # All is done: the model is not even looked for.
-    assert code == 0
-    code, out, _ = run(capsys, 'reproduce', scene, '--features', features, '--output',
-                       tmp_path / 'again', '--json')
-    assert code == 0 and json.loads(out)['rows'][0]['IDF1'] > 50
-    code, out, _ = run(capsys, 'info', next(features.glob('*.npy')), '--json')
+    code, again, _ = run(capsys, *command, '--model', '/nowhere.ckpt')
+    assert (code, again) == (0, out)
+    code, given, _ = run(capsys, 'reproduce', scene, '--features', features, '--output',
+                         tmp_path / 'again')
+    assert (code, given) == (0, out)
+    code, out, _ = run(capsys, 'info', complete, '--json')
     assert json.loads(out)['dimensions'] == 128
-    results = [next((tmp_path / run_ / 'results').glob('*.txt')).read_bytes()
-               for run_ in ('out', 'again')]
-    assert results[0] == results[1]
 
 
 def write_bag(scene: Path, path: Path) -> None:
