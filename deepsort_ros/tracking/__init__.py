@@ -1,7 +1,7 @@
 """DeepSORT on arrays: boxes, Kalman filter, gallery, association, tracker. Needs numpy, scipy."""
+from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.tracker import Tracker
-from deepsort_ros.tracking.tracker import TrackerConfig
 from deepsort_ros.tracking.tracks import Tracks
 from deepsort_ros.tracking.tracks import TrackState
 

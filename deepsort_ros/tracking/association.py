@@ -72,6 +72,15 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
     return row, column
 
 
+def squared_distance(state: NDArray[np.float64], measurement: NDArray[np.float64], row: Indices,
+                     column: Indices) -> NDArray[np.float64]:
+    """Return the (P,) squared Mahalanobis distances of P pairs; arguments as of :func:`gate`."""
+    offset = measurement[column] - state[0, row]
+    distance: NDArray[np.float64] = (
+        offset ** 2 / kalman.innovation_variance(state[:, row])).sum(axis=1)
+    return distance
+
+
 def assign(cost: NDArray[np.float64], limit: float) -> Matching:
     """
     Match rows and columns at the least total cost; pairs above ``limit`` stay apart.
@@ -94,16 +103,15 @@ def assign(cost: NDArray[np.float64], limit: float) -> Matching:
         (unused.nonzero()[0], column[~good])))
 
 
-def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matching:
+def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matching:
     """
     Match level by level, so that tracks seen more recently choose first.
 
     :param pairs: cost at most ``limit``.
     :param level: (N,) images since the last match, of all tracks that take part.
-    :param detections: their number.
+    :param left: (L,) detections that take part, ascending.
     """
     rows, columns = [], []
-    left = np.arange(detections)
     by_level = level.argsort(kind='stable')
     sorted_level = level[by_level]
     starts = np.concatenate(
@@ -113,7 +121,7 @@ def cascade(pairs: Pairs, level: Indices, detections: int, limit: float) -> Matc
     pairs_by_level = pair_level.argsort(kind='stable')
     pair_ends = pair_level[pairs_by_level].searchsorted(sorted_level[starts], side='right')
     position = np.empty(len(level), dtype=np.int64)
-    place = np.empty(detections, dtype=np.int64)
+    place = np.empty(left.max(initial=-1) + 1, dtype=np.int64)
     pair_start = turns = 0
     for start, size, pair_end in zip(starts.tolist(), sizes.tolist(), pair_ends.tolist()):
         if not len(left):

@@ -27,6 +27,9 @@ ASPECT_STD = 1e-2
 ASPECT_VELOCITY_STD = 1e-5
 ASPECT_MEASUREMENT_STD = 1e-1
 
+# Least share of the measurement noise that a sure detection keeps.
+LEAST_NOISE = 0.01
+
 
 def _variance(height: NDArray[np.float64], share: float, aspect_std: float,
               ) -> NDArray[np.float64]:
@@ -67,17 +70,55 @@ def predict(state: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     return moved
 
 
-def innovation_variance(state: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 4) variance of a measurement about the predicted mean."""
-    variance: NDArray[np.float64] = state[2] + _variance(
+def innovation_variance(state: NDArray[np.float64],
+                        noise: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+    """
+    Return the (N, 4) variance of a measurement about the predicted mean.
+
+    :param noise: factor of the measurement noise, (N, 1) or one for all.
+    """
+    variance: NDArray[np.float64] = state[2] + noise * _variance(
         state[0, :, 3], POSITION_STD, ASPECT_MEASUREMENT_STD)
     return variance
 
 
-def update(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (6, N, 4) state after track i was measured at row i of (N, 4) xyah."""
+def score_noise(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Return (N, 1) factors of the measurement noise, 1 - score (arXiv 2202.11983, section 3.3).
+
+    :param score: (N,) on a scale of 0 to 1; beyond it the nearer end counts.
+    """
+    factor: NDArray[np.float64] = np.clip(1.0 - score, LEAST_NOISE, 1.0)[:, None]
+    return factor
+
+
+def move(state: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Return the (6, N, 4) state as the camera sees it after it moved (arXiv 2206.14651, 3.2).
+
+    Turning keeps the blocks apart: x and y have the same variances from the start and through
+    every update, so that a rotation of their plane leaves them as they are.
+
+    :param transform: (2, 3) similarity (turn, scale, shift) from pixels before to pixels now.
+    """
+    scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
+    moved = state * np.array([scale, scale, scale ** 2, scale ** 2, scale ** 2, scale ** 2]
+                             )[:, None, None]
+    moved[:, :, 2] = state[:, :, 2]
+    moved[0, :, :2] = state[0, :, :2] @ transform[:, :2].T + transform[:, 2]
+    moved[1, :, :2] = state[1, :, :2] @ transform[:, :2].T
+    return moved
+
+
+def update(state: NDArray[np.float64], measurement: NDArray[np.float64],
+           noise: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+    """
+    Return the (6, N, 4) state after track i was measured at row i of (N, 4) xyah.
+
+    :param noise: factor of the measurement noise, (N, 1) or one for all.
+    """
     mean, velocity, variance, upper, lower, velocity_variance = state
-    spread = innovation_variance(state)
+    spread = innovation_variance(state, noise)
     # The two triangular solves of a Cholesky decomposition.
     scale = 1.0 / np.sqrt(spread)
     gain = (variance * scale) * scale

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# State of a track that has ended and may come back; never reported.
+DORMANT = 0
+
 INTEGERS = 9
 FLOATS = 2
 
@@ -81,6 +84,17 @@ class TrackTable:
         self._floats[:, :size] = self._floats[:, rows]
         self._kalman[:, :size] = self._kalman[:, rows]
         self._view(size)
+
+    def take_over(self, old: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+        """Let row i of ``old`` go on where row i of ``new`` is, and drop the rows ``new``."""
+        self.hits[old] += self.hits[new]
+        for field in (self.state, self.time_since_update, self.last_seen, self.detection_index,
+                      self.score, self.elapsed):
+            field[old] = field[new]
+        self.kalman[:, old] = self.kalman[:, new]
+        kept = np.ones(self._size, dtype=bool)
+        kept[new] = False
+        self.keep(kept)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Return all fields but the slots as plain arrays, for :meth:`load`."""

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
@@ -12,41 +11,19 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import kalman
-from deepsort_ros.tracking.association import Matching
-from deepsort_ros.tracking.association import Pairs
+from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.matching import Matcher
+from deepsort_ros.tracking.matching import Observed
+from deepsort_ros.tracking.matching import TIME_TOLERANCE
+from deepsort_ros.tracking.reidentification import put_to_sleep
+from deepsort_ros.tracking.reidentification import reidentify
+from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.tracks import Tracks
 from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
-
-# Times within a thousandth of a step are equal: sums of rounded steps are not exact.
-TIME_TOLERANCE = 1e-3
-
-# Cost of a pair that must not be matched, above every limit.
-INADMISSIBLE = 10.0
-
-
-@dataclass(frozen=True)
-class TrackerConfig:
-    """
-    Settings of the tracker; the defaults are the paper's.
-
-    :param max_cosine_distance: largest appearance distance of a match.
-    :param nn_budget: features kept per track, the newest.
-    :param max_iou_distance: largest 1 - IoU of a match by overlap.
-    :param max_age: a confirmed track unseen for longer is removed, in time steps.
-    :param n_init: consecutive detections that confirm a track.
-    :param class_gating: a track only takes detections of its own class.
-    """
-
-    max_cosine_distance: float = 0.2
-    nn_budget: int = 100
-    max_iou_distance: float = 0.7
-    max_age: float = 30.0
-    n_init: int = 3
-    class_gating: bool = False
 
 
 class Tracker:
@@ -57,7 +34,8 @@ class Tracker:
     most recently seen first. Then tentative tracks and those seen in the last image match by
     overlap. Last, where a detection or a lost track has no feature, so that appearance could
     not speak, lost tracks match by overlap with their predicted box; with a feature for every
-    detection this stage has nothing to do and the tracker is the paper's.
+    detection this stage has nothing to do and the tracker is the paper's. What else there is,
+    is an option of :class:`TrackerConfig`.
 
     Not thread-safe.
     """
@@ -72,11 +50,13 @@ class Tracker:
         self._table = TrackTable()
         self._gallery = Gallery(self._config.nn_budget)
         self._votes = ClassVotes()
+        self._matcher = Matcher(self._table, self._gallery, self._votes, self._config)
 
     def configure(self, config: TrackerConfig) -> None:
         """Use other settings from the next update on; tracks live on."""
         self._config = config
         self._gallery.resize(config.nn_budget)
+        self._matcher = Matcher(self._table, self._gallery, self._votes, config)
 
     def reset(self) -> None:
         """Drop all tracks without reporting them as removed; ids go on."""
@@ -141,9 +121,11 @@ class Tracker:
         table.elapsed += dt
         table.detection_index[:] = -1
 
-        row, column, left = self._match(
-            detections.tlwh, measurement, classes, described, features)
-        table.kalman[:, row] = kalman.update(table.kalman[:, row], measurement[column])
+        high = detections.score >= self._config.high_score
+        row, column, left = self._matcher.match(Observed(
+            detections.tlwh, measurement, classes, high, described & high, features))
+        noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
+        table.kalman[:, row] = kalman.update(table.kalman[:, row], measurement[column], noise)
         table.hits[row] += 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
@@ -157,36 +139,63 @@ class Tracker:
             self._gallery.clear(new_slot)
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
         if features is not None:
-            known = described[column]
-            self._gallery.add(slot[known], features[column[known]])
+            known = (described & high)[column]
+            self._gallery.add(
+                slot[known], features[column[known]], self._config.feature_momentum)
+        if self._config.reid_window:
+            reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
+
+    def move(self, transform: NDArray[np.float64]) -> None:
+        """
+        Move all tracks as the camera's motion since the last update moves the image.
+
+        To be called before :meth:`update`, and before :meth:`needs_feature`, with what comes of
+        images (:mod:`deepsort_ros.motion`) or of the robot's own odometry.
+
+        :param transform: (2, 3) similarity (turn, scale, shift) from pixels then to pixels now.
+        :raises ValueError: of another shape, not finite, or it collapses the image.
+        """
+        transform = np.asarray(transform, dtype=np.float64)
+        if transform.shape != (2, 3) or not np.isfinite(transform).all():
+            raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix')
+        if abs(np.linalg.det(transform[:, :2])) < boxes.SMALLEST:
+            raise ValueError(f'transform: {transform.tolist()} collapses the image')
+        self._table.kalman[:] = kalman.move(self._table.kalman, transform)
 
     def needs_feature(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
         """
         Return (N,) bool, True where the next update may need this detection's feature.
 
-        False only where motion settles the matter: a confirmed track that was seen in the last
-        image and has a feature overlaps this detection enough to match it, and neither is in
-        the gate of, or overlaps, any other. Changes nothing.
+        False only where appearance does not count, below ``high_score``, or where motion settles
+        the matter: a confirmed track that was seen in the last image and has a feature overlaps
+        this detection enough to match it, and neither is in the gate of, or overlaps, any other.
+        Changes nothing.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         """
+        needed: NDArray[np.bool_] = detections.score >= self._config.high_score
+        if len(self._table) and needed.any():
+            needed[needed] = ~self._settled(detections.select(needed), dt)
+        return needed
+
+    def _settled(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
         table = self._table
-        if not len(table) or not len(detections):
-            return np.ones(len(detections), dtype=bool)
         state = kalman.predict(table.kalman, dt)
         overlap = boxes.iou(boxes.to_tlwh(state[0]), detections.tlwh)
         candidate = 1.0 - overlap <= self._config.max_iou_distance
         settled = candidate.copy()
         candidate[association.gate(state, boxes.to_xyah(detections.tlwh))] = True
+        candidate[table.state == DORMANT] = False
         settled &= candidate.sum(axis=0) == 1
         settled &= candidate.sum(axis=1, keepdims=True) == 1
         settled &= ((table.state == TrackState.CONFIRMED) & (table.time_since_update == 0)
-                    & (table.elapsed + dt <= self._longest())
+                    & (table.elapsed + dt <= self._matcher.longest_age())
                     & (self._gallery.count(table.slot) > 0))[:, None]
-        settled[self._other_class(slice(None), self._votes.codes(detections.class_id))] = False
-        needed: NDArray[np.bool_] = ~settled.any(axis=0)
-        return needed
+        classes = self._votes.codes(detections.class_id)
+        settled[self._matcher.other_class(slice(None), classes)] = False
+        some: NDArray[np.bool_] = settled.any(axis=0)
+        return some
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,
                  ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
@@ -212,107 +221,6 @@ class Tracker:
             return described, None
         return described, features / np.where(described, norm, 1.0)[:, None]
 
-    def _longest(self) -> float:
-        # A track seen in the last image may match at a full frame rate, whatever max_age is.
-        return max(self._config.max_age, 1.0) + TIME_TOLERANCE
-
-    def _match(self, tlwh: NDArray[np.float64], measurement: NDArray[np.float64],
-               classes: NDArray[np.int64], described: NDArray[np.bool_],
-               features: NDArray[np.float32] | None) -> Matching:
-        """Return the matches of all stages, rows of the table and detections."""
-        table = self._table
-        confirmed = table.state != TrackState.TENTATIVE
-        within_age = confirmed & (table.elapsed <= self._config.max_age + TIME_TOLERANCE)
-        free = table.elapsed <= self._longest()
-        left = np.arange(len(tlwh))
-        stages = []
-        if features is not None:
-            stages.append(self._match_appearance(
-                within_age.nonzero()[0], measurement, classes, described, features))
-            left = stages[-1].left
-            free[stages[-1].row] = False
-
-        recent = table.time_since_update == 1
-        # The reference takes these rows out of a Python set. Their order decides nothing but
-        # how the solver breaks ties, and with it the numbers of new tracks.
-        unmatched = set(confirmed.nonzero()[0].tolist())
-        unmatched = unmatched - set(stages[0].row.tolist()) if stages else unmatched
-        seen = np.fromiter(unmatched, np.int64, len(unmatched))
-        seen = seen[(free & recent)[seen]]
-        candidates = np.concatenate((np.flatnonzero(free & ~confirmed), seen))
-        stages.append(self._match_overlap(candidates, left, tlwh, classes))
-        left = stages[-1].left
-        free[stages[-1].row] = False
-
-        lost = np.flatnonzero(free & within_age & ~recent)
-        if len(lost) and len(left):
-            silent = ~(self._gallery.count(table.slot[lost])[:, None] > 0) | ~described[left]
-            if silent.any():
-                stages.append(self._match_overlap(lost, left, tlwh, classes, ~silent))
-                left = stages[-1].left
-        return Matching(np.concatenate([stage.row for stage in stages]),
-                        np.concatenate([stage.column for stage in stages]), left)
-
-    def _match_appearance(self, candidates: NDArray[np.int64], measurement: NDArray[np.float64],
-                          classes: NDArray[np.int64], described: NDArray[np.bool_],
-                          features: NDArray[np.float32]) -> Matching:
-        """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
-        table = self._table
-        slot = table.slot[candidates]
-        row, column = association.gate(table.kalman[:, candidates], measurement)
-        usable = described[column] & (self._gallery.count(slot) > 0)[row]
-        if self._config.class_gating:
-            usable &= self._votes.winner(slot)[row] == classes[column]
-        row, column = row[usable], column[usable]
-        pairs = self._close_pairs(slot, row, column, features)
-        matching = association.cascade(
-            pairs, table.time_since_update[candidates], len(measurement),
-            self._config.max_cosine_distance)
-        return matching._replace(row=candidates[matching.row])
-
-    def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
-                     column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
-        """Return the pairs within the appearance limit and their distances."""
-        limit = self._config.max_cosine_distance
-        if not len(row):
-            return Pairs(row, column, np.empty(0, dtype=np.float32))
-        possible = self._gallery.possible(slot[row], features[column], limit)
-        row, column = row[possible], column[possible]
-        distance = self._gallery.recent_distance(slot[row], features[column])
-        far = np.flatnonzero(distance > limit)
-        distance[far] = self._gallery.distance(slot[row[far]], features[column[far]])
-        near = distance <= limit
-        row, column, distance = row[near], column[near], distance[near]
-        # A pair whose track and detection have no other is matched at any distance within the
-        # limit; the others compete, and their distances must be exact.
-        rival = np.flatnonzero((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1))
-        distance[rival] = self._gallery.distance(slot[row[rival]], features[column[rival]])
-        return Pairs(row, column, distance)
-
-    def _match_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
-                       tlwh: NDArray[np.float64], classes: NDArray[np.int64],
-                       excluded: NDArray[np.bool_] | None = None) -> Matching:
-        """Match tracks and the detections left over by IoU."""
-        if not len(candidates) or not len(left):
-            return Matching(candidates[:0], left[:0], left)
-        predicted = boxes.to_tlwh(self._table.kalman[0, candidates])
-        cost = 1.0 - boxes.iou(predicted, tlwh[left])
-        cost[self._other_class(candidates, classes[left])] = INADMISSIBLE
-        if excluded is not None:
-            cost[excluded] = INADMISSIBLE
-        matching = association.assign(cost, self._config.max_iou_distance)
-        return Matching(
-            candidates[matching.row], left[matching.column], left[matching.left])
-
-    def _other_class(self, rows: NDArray[np.int64] | slice, classes: NDArray[np.int64],
-                     ) -> NDArray[np.bool_]:
-        """Return (N, M) bool, where class gating keeps row and detection apart."""
-        winner = self._votes.winner(self._table.slot[rows])
-        if not self._config.class_gating:
-            return np.zeros((len(winner), len(classes)), dtype=bool)
-        different: NDArray[np.bool_] = winner[:, None] != classes
-        return different
-
     def _record(self, rows: NDArray[np.int64] | slice, detections: Detections,
                 columns: NDArray[np.int64], stamp: int) -> None:
         table = self._table
@@ -324,15 +232,21 @@ class Tracker:
         """Settle every track's state, drop those that end, return the confirmed ones' ids."""
         table = self._table
         matched = table.time_since_update == 0
-        confirmed = table.state != TrackState.TENTATIVE
+        tentative = table.state == TrackState.TENTATIVE
+        confirmed = table.state > TrackState.TENTATIVE
         table.state[confirmed] = TrackState.LOST
         table.state[matched & (confirmed | (table.hits >= self._config.n_init))] = (
             TrackState.CONFIRMED)
         overdue = table.elapsed > self._config.max_age + TIME_TOLERANCE
-        ended = ~matched & (~confirmed | overdue)
+        ended = ~matched & (tentative | overdue)
         if not ended.any():
             return np.empty(0, dtype=np.int64)
-        removed_ids: NDArray[np.int64] = table.id[ended & confirmed]
+        if self._config.reid_window:
+            put_to_sleep(table, overdue, self._gallery)
+            waiting = table.elapsed <= (
+                self._config.max_age + self._config.reid_window + TIME_TOLERANCE)
+            ended &= (table.state != DORMANT) | ~waiting
+        removed_ids: NDArray[np.int64] = table.id[ended & ~tentative]
         table.keep(~ended)
         return removed_ids
 
@@ -354,6 +268,12 @@ class Tracker:
         return slots
 
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
+        table = self._table
+        if (table.state == DORMANT).any():
+            return self._all(removed_ids).select(table.state != DORMANT)
+        return self._all(removed_ids)
+
+    def _all(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table
         mean, velocity, variance, cross, _, velocity_variance = table.kalman
         covariance = np.zeros((len(table), 4, 4))

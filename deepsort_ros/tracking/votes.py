@@ -84,6 +84,13 @@ class ClassVotes:
         better = self._votes[slots, codes] > self._votes[slots, winner]
         self._winner[slots] = np.where(better, codes, winner)
 
+    def append(self, slots: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
+        """Add the votes of slot i of ``sources`` to slot i; on a tie the winner stays."""
+        self._votes[slots] += self._votes[sources]
+        winner, best = self._winner[slots], self._votes[slots].argmax(axis=1)
+        better = self._votes[slots, best] > self._votes[slots, winner]
+        self._winner[slots] = np.where(better, best, winner)
+
     def save(self, slots: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Return the votes of (N,) slots as plain arrays, for :meth:`load`."""
         width = len(self._code)

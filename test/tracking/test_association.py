@@ -43,7 +43,7 @@ def test_detections_without_a_row_come_before_those_too_expensive() -> None:
 
 def test_the_track_seen_last_chooses_first() -> None:
     pairs = Pairs(np.array([0, 1]), np.array([0, 0]), np.array([0.01, 0.15], dtype=np.float32))
-    matching = association.cascade(pairs, np.array([2, 1]), 1, 0.2)
+    matching = association.cascade(pairs, np.array([2, 1]), np.arange(1), 0.2)
     assert (matching.row.tolist(), matching.column.tolist()) == ([1], [0])
     assert matching.left.tolist() == []
 
@@ -51,5 +51,5 @@ def test_the_track_seen_last_chooses_first() -> None:
 def test_tracks_of_one_age_share_out_at_the_least_total_cost() -> None:
     pairs = Pairs(np.array([0, 0, 1]), np.array([0, 1, 0]),
                   np.array([0.01, 0.10, 0.02], dtype=np.float32))
-    matching = association.cascade(pairs, np.array([1, 1]), 2, 0.2)
+    matching = association.cascade(pairs, np.array([1, 1]), np.arange(2), 0.2)
     assert dict(zip(matching.row.tolist(), matching.column.tolist())) == {0: 1, 1: 0}

@@ -1,0 +1,45 @@
+"""Settings of the tracker core."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """
+    Settings of the tracker; the defaults are those of the DeepSORT paper, every option off.
+
+    :param max_cosine_distance: largest appearance distance of a match.
+    :param nn_budget: features kept per track, the newest.
+    :param max_iou_distance: largest 1 - IoU of a match by overlap.
+    :param max_age: a confirmed track unseen for longer is removed, in time steps.
+    :param n_init: consecutive detections that confirm a track.
+    :param class_gating: a track only takes detections of its own class.
+
+    Options, none of them in the paper:
+
+    :param high_score: detections with a lower score start no track and only continue tracks
+        seen in the last image, by overlap (second association of ByteTrack, arXiv 2110.06864).
+    :param reid_window: time steps for which an ended track may come back under its id, to a new
+        track that looks like it; it counts as removed only after that.
+    :param score_noise: the measurement noise of a detection shrinks with its score, on a scale
+        of 0 to 1 (NSA Kalman filter of GIAOTracker, arXiv 2202.11983).
+    :param feature_momentum: share of a track's newest feature in the next one, 0 to below 1; 0
+        keeps features as they come. With ``nn_budget`` 1 this is the exponential moving average
+        of StrongSORT (arXiv 2202.13514).
+    :param motion_weight: share of the motion distance in the cost of a match by appearance, 0 to
+        1 (DeepSORT, equation 5, where the paper's own experiments have 0).
+    """
+
+    max_cosine_distance: float = 0.2
+    nn_budget: int = 100
+    max_iou_distance: float = 0.7
+    max_age: float = 30.0
+    n_init: int = 3
+    class_gating: bool = False
+    high_score: float = -math.inf
+    reid_window: float = 0.0
+    score_noise: bool = False
+    feature_momentum: float = 0.0
+    motion_weight: float = 0.0

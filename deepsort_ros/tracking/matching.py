@@ -1,0 +1,172 @@
+"""The stages in which tracks and detections find each other (arXiv 1703.07402, listing 1)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking import association
+from deepsort_ros.tracking import boxes
+from deepsort_ros.tracking.association import Matching
+from deepsort_ros.tracking.association import Pairs
+from deepsort_ros.tracking.config import TrackerConfig
+from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import TrackTable
+from deepsort_ros.tracking.tracks import TrackState
+from deepsort_ros.tracking.votes import ClassVotes
+
+# Times within a thousandth of a step are equal: sums of rounded steps are not exact.
+TIME_TOLERANCE = 1e-3
+
+# Cost of a pair that must not be matched, above every limit.
+INADMISSIBLE = 10.0
+
+# Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
+LOW_SCORE_IOU_DISTANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Observed:
+    """
+    The detections of one image as matching sees them, N of them.
+
+    :param tlwh: (N, 4) boxes; :param measurement: (N, 4) xyah.
+    :param classes: (N,) int64 codes.
+    :param high: (N,) bool, those that may start a track.
+    :param described: (N,) bool, those with a feature, all high.
+    :param features: (N, D) float32 unit rows, or None when nothing is described.
+    """
+
+    tlwh: NDArray[np.float64]
+    measurement: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    high: NDArray[np.bool_]
+    described: NDArray[np.bool_]
+    features: NDArray[np.float32] | None
+
+
+class Matcher:
+    """
+    Matches predicted tracks and detections; reads the tracker's data and changes nothing.
+
+    :meth:`match` runs the stages in their order; each works on what the ones before left over.
+    """
+
+    def __init__(self, table: TrackTable, gallery: Gallery, votes: ClassVotes,
+                 config: TrackerConfig) -> None:
+        """Look at the data of a tracker."""
+        self._table = table
+        self._gallery = gallery
+        self._votes = votes
+        self._config = config
+
+    def longest_age(self) -> float:
+        """Return the longest time, in steps, after which a track seen last may match."""
+        # A track seen in the last image may match at a full frame rate, whatever max_age is.
+        return max(self._config.max_age, 1.0) + TIME_TOLERANCE
+
+    def match(self, seen: Observed) -> Matching:
+        """Return the matches of all stages, rows and detections, and the high ones left over."""
+        table = self._table
+        confirmed = table.state > TrackState.TENTATIVE
+        within_age = confirmed & (table.elapsed <= self._config.max_age + TIME_TOLERANCE)
+        free = (table.state >= TrackState.TENTATIVE) & (table.elapsed <= self.longest_age())
+        left = seen.high.nonzero()[0]
+        stages = []
+        if seen.features is not None:
+            stages.append(self._by_appearance(
+                within_age.nonzero()[0], left, seen, seen.features))
+            left = stages[-1].left
+            free[stages[-1].row] = False
+
+        recent = table.time_since_update == 1
+        # The reference takes these rows out of a Python set. Their order decides nothing but
+        # how the solver breaks ties, and with it the numbers of new tracks.
+        unmatched = set(confirmed.nonzero()[0].tolist())
+        unmatched = unmatched - set(stages[0].row.tolist()) if stages else unmatched
+        candidates = np.fromiter(unmatched, np.int64, len(unmatched))
+        candidates = candidates[(free & recent)[candidates]]
+        candidates = np.concatenate((np.flatnonzero(free & ~confirmed), candidates))
+        limit = self._config.max_iou_distance
+        stages.append(self._by_overlap(candidates, left, seen, limit))
+        left = stages[-1].left
+        free[stages[-1].row] = False
+
+        lost = np.flatnonzero(free & within_age & ~recent)
+        if len(lost) and len(left):
+            silent = ~(self._gallery.count(table.slot[lost])[:, None] > 0) | ~seen.described[left]
+            if silent.any():
+                stages.append(self._by_overlap(lost, left, seen, limit, ~silent))
+                left = stages[-1].left
+                free[stages[-1].row] = False
+
+        low = np.flatnonzero(~seen.high)
+        if len(low):
+            stages.append(self._by_overlap(
+                np.flatnonzero(free & within_age & recent), low, seen, LOW_SCORE_IOU_DISTANCE))
+        return Matching(np.concatenate([stage.row for stage in stages]),
+                        np.concatenate([stage.column for stage in stages]), left)
+
+    def _by_appearance(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                       seen: Observed, features: NDArray[np.float32]) -> Matching:
+        """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
+        table = self._table
+        slot = table.slot[candidates]
+        state = table.kalman[:, candidates]
+        row, column = association.gate(state, seen.measurement)
+        usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
+        if self._config.class_gating:
+            usable &= self._votes.winner(slot)[row] == seen.classes[column]
+        pairs = self._close_pairs(slot, row[usable], column[usable], features)
+        weight, limit = self._config.motion_weight, self._config.max_cosine_distance
+        if weight:
+            far = association.squared_distance(state, seen.measurement, pairs.row, pairs.column)
+            # Both distances in shares of their limits, so that the sum keeps the limit.
+            cost = (1.0 - weight) * pairs.cost + weight * limit * far / association.GATE
+            pairs = pairs._replace(cost=np.minimum(cost, limit))
+        matching = association.cascade(pairs, table.time_since_update[candidates], left, limit)
+        return matching._replace(row=candidates[matching.row])
+
+    def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
+                     column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
+        """Return the pairs within the appearance limit and their distances."""
+        limit = self._config.max_cosine_distance
+        if not len(row):
+            return Pairs(row, column, np.empty(0, dtype=np.float32))
+        possible = self._gallery.possible(slot[row], features[column], limit)
+        row, column = row[possible], column[possible]
+        distance = self._gallery.recent_distance(slot[row], features[column])
+        far = np.flatnonzero(distance > limit)
+        distance[far] = self._gallery.distance(slot[row[far]], features[column[far]])
+        near = distance <= limit
+        row, column, distance = row[near], column[near], distance[near]
+        # A pair whose track and detection have no other is matched at any distance within the
+        # limit; the others compete, and their distances must be exact.
+        rival = np.flatnonzero((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1))
+        distance[rival] = self._gallery.distance(slot[row[rival]], features[column[rival]])
+        return Pairs(row, column, distance)
+
+    def _by_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                    seen: Observed, limit: float,
+                    excluded: NDArray[np.bool_] | None = None) -> Matching:
+        """Match tracks and the detections left over by IoU."""
+        if not len(candidates) or not len(left):
+            return Matching(candidates[:0], left[:0], left)
+        predicted = boxes.to_tlwh(self._table.kalman[0, candidates])
+        cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
+        cost[self.other_class(candidates, seen.classes[left])] = INADMISSIBLE
+        if excluded is not None:
+            cost[excluded] = INADMISSIBLE
+        matching = association.assign(cost, limit)
+        return Matching(
+            candidates[matching.row], left[matching.column], left[matching.left])
+
+    def other_class(self, rows: NDArray[np.int64] | slice, classes: NDArray[np.int64],
+                    ) -> NDArray[np.bool_]:
+        """Return (N, M) bool, where class gating keeps row and detection apart."""
+        winner = self._votes.winner(self._table.slot[rows])
+        if not self._config.class_gating:
+            return np.zeros((len(winner), len(classes)), dtype=bool)
+        different: NDArray[np.bool_] = winner[:, None] != classes
+        return different

@@ -1,0 +1,52 @@
+"""
+Tracks that come back under their id after they had ended.
+
+A confirmed track whose ``max_age`` is over goes dormant: it stays in the table, takes no part in
+matching and is not reported. When a new track is confirmed, it is compared with the dormant ones
+by appearance alone, for by then nobody knows where a person may have gone; the mean of several
+features is compared, so that one bad crop decides nothing. Where they agree the new track was the
+old one.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking import association
+from deepsort_ros.tracking.config import TrackerConfig
+from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import DORMANT
+from deepsort_ros.tracking.table import TrackTable
+from deepsort_ros.tracking.tracks import TrackState
+from deepsort_ros.tracking.votes import ClassVotes
+
+# Cost of a pair that must not be matched, above every cosine distance.
+INADMISSIBLE = 10.0
+
+
+def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
+               config: TrackerConfig) -> None:
+    """Let every track confirmed in this image that is a dormant one go on as that one."""
+    dormant = np.flatnonzero(table.state == DORMANT)
+    fresh = np.flatnonzero((table.state == TrackState.CONFIRMED) & (table.hits == config.n_init)
+                           & (table.time_since_update == 0)
+                           & (gallery.count(table.slot) > 0))
+    if not len(dormant) or not len(fresh):
+        return
+    slot, fresh_slot = table.slot[dormant], table.slot[fresh]
+    mean = gallery.mean(fresh_slot)
+    cost = gallery.distance(
+        slot.repeat(len(fresh)), np.tile(mean, (len(dormant), 1))).reshape(len(dormant), -1)
+    if config.class_gating:
+        cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = INADMISSIBLE
+    matching = association.assign(cost.astype(np.float64), config.max_cosine_distance)
+    if len(matching.row):
+        old, new = dormant[matching.row], fresh[matching.column]
+        gallery.append(table.slot[old], table.slot[new])
+        votes.append(table.slot[old], table.slot[new])
+        table.take_over(old, new)
+
+
+def put_to_sleep(table: TrackTable, overdue: NDArray[np.bool_], gallery: Gallery) -> None:
+    """Make dormant what is overdue, (M,) bool, and has a feature to be known by."""
+    table.state[overdue & (gallery.count(table.slot) > 0)] = DORMANT
