@@ -1,1 +1,1 @@
-"""MOTChallenge files: reading, tracking, evaluation, rendering, a sample scene."""
+"""MOTChallenge files: reading, tracking, evaluation, reports, rendering, a sample scene."""

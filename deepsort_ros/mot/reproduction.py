@@ -1,8 +1,8 @@
 """
 The published evaluation, from images and detections to its table.
 
-Features are computed once per sequence, tracking and evaluation follow. What is complete is not
-done again, so that a run that was killed goes on where it was.
+Features, hours on a CPU, are computed once: a run that was killed goes on where it was. Tracking
+and evaluation, a minute, are done anew each time.
 """
 from __future__ import annotations
 
@@ -218,16 +218,12 @@ def _check_same_model(folder: Path, description: dict[str, Any]) -> None:
 def _track(sequence: Sequence, features: Path, output: Path, settings: Settings,
            show: Callable[[str, str], AbstractContextManager[Progress]]) -> None:
     results = output / 'results' / f'{sequence.name}.txt'
-    if results.is_file() and results.stat().st_mtime >= features.stat().st_mtime:
-        return
-    partial = results.with_name(f'{results.name}.partial')
     with show(sequence.name, 'frame') as progress:
         stored = StoredFeatures(features)
         sequence = open_sequence(sequence.path, stored.table)
-        summary = track(sequence, settings, stored, partial, progress=progress,
+        summary = track(sequence, settings, stored, results, progress=progress,
                         history=output / 'history' / f'{sequence.name}.csv')
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.encoder_error:
         raise MotFileError(f'{features}: {summary.encoder_error}')
-    partial.replace(results)

@@ -107,6 +107,16 @@ def test_detections_may_come_as_text_or_array(sequence_folder: Path, tmp_path: P
     assert results[0] and results[0] == results[1] == results[2]
 
 
+def test_other_features_give_other_results_in_the_same_folder(
+        sequence_folder: Path, tmp_path: Path) -> None:
+    run(Inputs(sequence_folder), tmp_path / 'a', Mean())
+    values = np.load(tmp_path / 'a' / 'features' / 'crossing.npy')
+    (tmp_path / 'f').mkdir()
+    np.save(tmp_path / 'f' / 'crossing.npy', values[values[:, 3] == 60])
+    found = run(Inputs(sequence_folder, features=tmp_path / 'f'), tmp_path / 'a', None)
+    assert found.rows[0].FN == 12 + 2
+
+
 def test_features_of_two_models_are_not_mixed(sequence_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Inputs(sequence_folder), tmp_path, Mean(fail_at=6))
