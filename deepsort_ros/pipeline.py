@@ -59,7 +59,7 @@ class FrameResult:
     What came of one frame.
 
     :param tracks: all tracks, or None when the frame was dropped for its stamp.
-    :param session: number of resets so far.
+    :param session: raised by one at each reset.
     :param reset: this frame's stamp made the tracker start over.
     :param crops: features computed.
     :param ignored: detections left out, by reason: ``invalid`` (NaN, no area), ``class``,
@@ -124,15 +124,17 @@ class Pipeline:
 
     :param settings: may be replaced between frames through :meth:`apply`.
     :param encoder: None tracks by motion and overlap alone.
+    :param session: number of the first session.
     """
 
-    def __init__(self, settings: Settings, encoder: AppearanceEncoder | None) -> None:
-        """Start with no tracks, session 0."""
+    def __init__(self, settings: Settings, encoder: AppearanceEncoder | None,
+                 session: int = 0) -> None:
+        """Start with no tracks."""
         self._settings = settings
         self._encoder = encoder
         self._tracker = Tracker(tracker_config(settings))
         self._last_stamp: int | None = None
-        self.session = 0
+        self.session = session
         self.encoder_error: str | None = None
 
     @property

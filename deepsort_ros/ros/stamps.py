@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rclpy.clock import ROSClock
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -50,3 +51,10 @@ def missing_stamps(name: str, publishers: Iterable[TopicEndpointInfo]) -> str:
     instead = 'the time they arrive' if name == 'image' else 'the stamp of the last image'
     return (f'messages with a stamp of zero, published by {", ".join(sorted(nodes)) or "nobody"}: '
             f'{instead} stands in for it')
+
+
+def clock_problem(clock: ROSClock) -> str:
+    """Return in words why a node's clock cannot be used, or nothing."""
+    if clock.ros_time_is_active and not clock.now().nanoseconds:
+        return 'use_sim_time is true, but no time has come on /clock'
+    return ''

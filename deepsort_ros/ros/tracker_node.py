@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Callable
 from functools import partial
@@ -44,6 +45,7 @@ from deepsort_ros.ros.qos import publisher_events
 from deepsort_ros.ros.qos import RELIABLE_QOS
 from deepsort_ros.ros.qos import SENSOR_QOS
 from deepsort_ros.ros.qos import subscription_events
+from deepsort_ros.ros.stamps import clock_problem
 from deepsort_ros.ros.stamps import missing_stamps
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
@@ -52,6 +54,8 @@ from deepsort_ros.settings import Settings
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
+# Ids begin at 1 again after a restart; (session, id) does not, as the first session is by chance.
+FIRST_SESSIONS = 2**31
 # Steady seconds after a jump back of /clock in which messages of before it may still arrive.
 IN_FLIGHT = 5.0
 # Steady seconds between two looks for images whose detections are overdue.
@@ -73,7 +77,7 @@ class TrackerNode(LifecycleNode):
         super().__init__('tracker', **node_options)
         self._log = NodeLog(self)
         self._settings = parameters.declare(self)
-        self._pipeline = Pipeline(self._settings, encoder=None)
+        self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
             self._pipeline, self.get_logger().error, self.get_logger().info)
         self._monitor = Monitor()
@@ -381,8 +385,6 @@ class TrackerNode(LifecycleNode):
 
     def _report(self) -> None:
         topics = self._topics()
-        clock = self.get_clock()
-        stopped = clock.ros_time_is_active and not clock.now().nanoseconds
         statuses = self._monitor.report(Situation(
             name=self.get_fully_qualified_name().lstrip('/'), active=self._active,
             enabled=self._enabled, topics=topics,
@@ -392,8 +394,7 @@ class TrackerNode(LifecycleNode):
             appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
             appearance_error=(None if self._settings.appearance == 'off'
                               else self._appearance.error),
-            clock_problem=('use_sim_time is true, but no time has come on /clock'
-                           if stopped else '')))
+            clock_problem=clock_problem(self.get_clock())))
         message = DiagnosticArray(status=statuses)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

@@ -153,6 +153,7 @@ class Tracking:
             self.send(probe, boxes=())
             self.graph.spin_for(0.1)
         self.graph.spin_for(0.1)
+        self.session = self.tracks[-1].session
 
     def restart(self) -> None:
         """Forget what came, send on the first publishers, from the first stamp on."""
