@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from deepsort_ros.reid.network import HEIGHT
 from deepsort_ros.reid.network import WIDTH
 from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import normalise
+from deepsort_ros.reid.preprocess import resize
 from deepsort_ros.reid.runtime import ms
 
 __all__ = ['CheckpointError', 'DeviceError', 'Encoder']
@@ -64,7 +64,10 @@ class Encoder:
             return network(images)
 
         self._infer = infer
-        self._crops = np.zeros((self._buckets[-1], HEIGHT, WIDTH, 3), dtype=np.uint8)
+        # Reused by every batch: crops as in the image, and what the network is fed.
+        largest = self._buckets[-1]
+        self._crops = np.zeros((largest, HEIGHT, WIDTH, 3), dtype=np.uint8)
+        self._planes = np.zeros((largest, 3, HEIGHT, WIDTH), dtype=np.float32)
 
     @classmethod
     def create(cls, model: str, device: str = 'auto', device_id: int = 0,
@@ -121,7 +124,7 @@ class Encoder:
         for bucket in self._buckets:
             if progress is not None:
                 progress(f'compiling the appearance network for batches of {bucket}')
-            self._features(bucket, bucket)
+            self._features(bucket, bucket, False)
 
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
                encoding: str = 'bgr8') -> NDArray[np.float32]:
@@ -149,16 +152,16 @@ class Encoder:
         for size, bucket in batches(len(shown), self._buckets):
             rows = shown[start:start + size]
             start += size
-            for place, (left, top, right, bottom) in enumerate(bounds[rows]):
-                crop = _resized(image[top:bottom, left:right])
-                self._crops[place] = crop[..., ::-1] if swap else crop
-            features[rows] = self._features(size, bucket)
+            resize(image, bounds[rows], self._crops[:size])
+            features[rows] = self._features(size, bucket, swap)
         return features
 
-    def _features(self, size: int, bucket: int) -> NDArray[np.float32]:
+    def _features(self, size: int, bucket: int, swap: bool) -> NDArray[np.float32]:
         """Return (size, 128) unit rows for the first crops, computed in a batch of a bucket."""
         # What is left of earlier batches in the padding rows changes no other row.
-        output = self._infer(ms.Tensor(normalise(self._crops[:bucket]))).asnumpy()[:size]
+        normalise(self._crops[:size], swap, self._planes[:size])
+        images = ms.Tensor.from_numpy(self._planes[:bucket])
+        output = self._infer(images).asnumpy()[:size]
         raw = np.asarray(output, dtype=np.float32)
         length = np.sqrt(np.sum(raw * raw, axis=1, keepdims=True))
         return np.asarray(raw / np.maximum(length, np.float32(1e-12)), dtype=np.float32)
@@ -179,12 +182,3 @@ def batches(count: int, buckets: Sequence[int]) -> Iterator[tuple[int, int]]:
             return
         yield smaller[-1], smaller[-1]
         count -= smaller[-1]
-
-
-def _resized(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # Averaging keeps the detail of large boxes from aliasing; enlarging needs interpolation.
-    large = crop.shape[0] > HEIGHT and crop.shape[1] > WIDTH
-    result: Any = cv2.resize(
-        np.ascontiguousarray(crop) if crop.strides[1:] != (3, 1) else crop, (WIDTH, HEIGHT),
-        interpolation=cv2.INTER_AREA if large else cv2.INTER_LINEAR)
-    return result

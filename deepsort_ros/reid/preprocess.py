@@ -1,6 +1,7 @@
 """From boxes to pixels, and from 8-bit crops to the numbers the network is fed."""
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,10 +27,37 @@ def crop_bounds(tlwh: NDArray[np.float64], height: int, width: int) -> NDArray[n
     return np.clip(np.ceil(edges - 0.5), 0.0, size).astype(np.int64)
 
 
-def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (N, 3, H, W) normalised float32 from (N, H, W, 3) uint8, channels in RGB order."""
-    planes = np.empty((len(crops), 3, *crops.shape[1:3]), dtype=np.float32)
+def resize(image: NDArray[np.uint8], bounds: NDArray[np.int64],
+           crops: NDArray[np.uint8]) -> None:
+    """
+    Fill (N, H, W, 3) crops from an image, all of one size, channels in the order of the image.
+
+    :param bounds: (N, 4) of :func:`crop_bounds`, none of them empty.
+    :param crops: C-contiguous, overwritten.
+    """
+    height, width = crops.shape[1:3]
+    for (left, top, right, bottom), place in zip(bounds.tolist(), crops):
+        crop = image[top:bottom, left:right]
+        # OpenCV takes rows of any length, but no other strides.
+        if crop.strides[1:] != (3, 1):
+            crop = np.ascontiguousarray(crop)
+        # Averaging keeps the detail of large boxes from aliasing; enlarging needs interpolation.
+        large = bottom - top > height and right - left > width
+        cv2.resize(crop, (width, height), dst=place,
+                   interpolation=cv2.INTER_AREA if large else cv2.INTER_LINEAR)
+
+
+def normalise(crops: NDArray[np.uint8], swap: bool = False,
+              out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """
+    Return (N, 3, H, W) normalised float32 from (N, H, W, 3) uint8, channels in RGB order.
+
+    :param swap: the channels of the crops are in BGR order.
+    :param out: of that shape, filled and returned; made when None.
+    """
+    planes = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32) if out is None else out
     for channel in range(3):
-        np.multiply(crops[..., channel], SCALE[channel], out=planes[:, channel])
+        np.multiply(crops[..., 2 - channel if swap else channel], SCALE[channel],
+                    out=planes[:, channel])
         planes[:, channel] += OFFSET[channel]
     return planes
