@@ -30,6 +30,8 @@ from deepsort_ros.mot.scores import cells
 from deepsort_ros.mot.scores import COLUMNS
 from deepsort_ros.mot.scores import NOTE
 from deepsort_ros.mot.sequence import Sequence
+from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import MotTable
 from deepsort_ros.tracking import TrackState
 
 TEMPLATE = 'report.html'
@@ -73,13 +75,14 @@ def write_report(pair: Pair, output: Path, sequence: Sequence | None = None,
     :param sequence: for pictures; None leaves them out.
     :param history: for states and distances; None draws what the results tell.
     :param progress: called with (pictures done, pictures in all).
-    :raises MotFileError: as :func:`~deepsort_ros.mot.evaluation.evaluate`, or an image cannot be
-        read.
+    :raises MotFileError: as :func:`~deepsort_ros.mot.evaluation.evaluate`, the history is of
+        another run, or an image cannot be read.
     """
     scores, matches = evaluate([pair])[0], match(pair)
     known = history if history is not None else read_history(pair.results.path)
     known.check_length(pair.length)
     results = pair.results
+    _refuse_another_run(results, known)
     crops = [Crop(int(pair.truth.frame[row]), pair.truth.tlwh[row],
                   (int(results.id[switch.before]), int(results.id[switch.after])))
              for switch in matches.switches for row in (switch.truth_before, switch.truth_after)]
@@ -112,6 +115,14 @@ def write_report(pair: Pair, output: Path, sequence: Sequence | None = None,
     output.write_text(page, encoding='utf-8')
     return ReportSummary(str(output), output.stat().st_size, len(matches.switches), shown,
                          len(frames) + sum(bool(picture) for picture in cut))
+
+
+def _refuse_another_run(results: MotTable, history: History) -> None:
+    known = set(zip(history.frame.tolist(), history.id.tolist()))
+    for frame, track_id, line in zip(results.frame, results.id, results.line):
+        if (int(frame), int(track_id)) not in known:
+            raise MotFileError(f'{results.path}:{line}: id {track_id} in frame {frame} is not in '
+                               f'{history.path}, which must be of the same run')
 
 
 def _silent(done: int, total: int) -> None:

@@ -11,14 +11,23 @@ CHROMIUM = next(filter(None, map(shutil.which, (
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason='no chromium')
 
 
-def open_page(page: Path, folder: Path) -> tuple[str, list[str], Path]:
-    """Return the document a browser made of a page, its console messages and a screenshot."""
+def _run(page: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([
+        str(CHROMIUM), '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+        '--no-first-run', '--disable-background-networking', '--disable-sync',
+        '--disable-component-update', f'--user-data-dir={folder / "profile"}',
+        '--enable-logging=stderr', '--window-size=1120,2000', *options, page.as_uri()],
+        timeout=120, capture_output=True, text=True)
+
+
+def document(page: Path, folder: Path) -> tuple[str, list[str]]:
+    """Return the document a browser has made of a page after a while, and its console messages."""
+    result = _run(page, folder, '--virtual-time-budget=8000', '--dump-dom')
+    return result.stdout, re.findall(r'CONSOLE.*', result.stderr)
+
+
+def screenshot(page: Path, folder: Path) -> Path:
+    """Return a picture of the page."""
     picture = folder / 'page.png'
-    options = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
-               '--no-first-run', '--disable-background-networking', '--disable-sync',
-               '--disable-component-update', f'--user-data-dir={folder / "profile"}',
-               '--enable-logging=stderr', '--window-size=1120,2000')
-    result = [subprocess.run([str(CHROMIUM), *options, what, page.as_uri()], timeout=120,
-                             capture_output=True, text=True)
-              for what in ('--dump-dom', f'--screenshot={picture}')]
-    return result[0].stdout, re.findall(r'CONSOLE.*', result[0].stderr), picture
+    _run(page, folder, f'--screenshot={picture}')
+    return picture

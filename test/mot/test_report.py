@@ -5,8 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from browser import document
 from browser import needs_chromium
-from browser import open_page
+from browser import screenshot
 
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
@@ -19,6 +20,7 @@ from deepsort_ros.mot.plots import histogram
 from deepsort_ros.mot.plots import runs
 from deepsort_ros.mot.report import write_report
 from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.tracking import StoredFeatures
 from deepsort_ros.mot.tracking import track
 from deepsort_ros.settings import Settings
@@ -106,6 +108,13 @@ def test_what_is_unknown_is_said(swapped: Pair, tmp_path: Path) -> None:
     assert 'tentative times are unknown' in text and '<img' not in text
 
 
+def test_a_history_of_another_run_is_refused(swapped: Pair, tmp_path: Path) -> None:
+    other = tmp_path / 'other.txt'
+    other.write_text('1,99,10,20,30,40,1,-1,-1,-1\n')
+    with pytest.raises(MotFileError, match='r.txt:1: id 5 in frame 1 is not in .*other.txt'):
+        write_report(swapped, tmp_path / 'p.html', history=read_history(other))
+
+
 def page_text(path: Path) -> str:
     return ' '.join(path.read_text().split())
 
@@ -118,10 +127,10 @@ def test_names_are_not_taken_for_html(swapped: Pair, tmp_path: Path) -> None:
 
 @needs_chromium
 def test_a_browser_shows_the_page_without_an_error(page: Path, tmp_path: Path) -> None:
-    document, console, picture = open_page(page, tmp_path)
+    shown, console = document(page, tmp_path)
     assert console == []
-    assert document.count('<section class="switch">') == 2 and '</html>' in document
-    image = cv2.imread(str(picture))
+    assert shown.count('<section class="switch">') == 2 and '</html>' in shown
+    image = cv2.imread(str(screenshot(page, tmp_path)))
     # The first bar of the first timeline is there in the colour of id 5.
     color = np.array([int(css_color(5)[i:i + 2], 16) for i in (5, 3, 1)])
     assert (np.abs(image.astype(int) - color).max(axis=2) < 3).sum() > 500
@@ -133,7 +142,7 @@ def test_a_browser_shows_the_page_without_an_error(page: Path, tmp_path: Path) -
 def test_the_browser_would_tell_of_an_error(page: Path, tmp_path: Path) -> None:
     broken = tmp_path / 'broken.html'
     broken.write_text(page.read_text().replace('</body>', '<script>1</script></body>'))
-    assert open_page(broken, tmp_path)[1] != []
+    assert document(broken, tmp_path)[1] != []
 
 
 def test_a_real_run_has_its_distances_in_the_page(data: Path, tmp_path: Path) -> None:
