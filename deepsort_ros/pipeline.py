@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.motion import CameraMotion
+from deepsort_ros.motion import SparseFlow
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracker
@@ -64,7 +66,8 @@ class FrameResult:
     :param crops: features computed.
     :param ignored: detections left out, by reason: ``invalid`` (NaN, no area), ``class``,
         ``confidence``, ``height``, ``overlap``, ``max_detections``.
-    :param stage_seconds: time spent, by stage: ``filter``, ``encode``, ``track``.
+    :param stage_seconds: time spent, by stage: ``filter``, ``motion`` (with ``camera_motion``),
+        ``encode``, ``track``.
     """
 
     tracks: Tracks | None
@@ -84,7 +87,16 @@ def tracker_config(settings: Settings) -> TrackerConfig:
         max_age=settings.max_age * settings.frame_rate,
         n_init=settings.n_init,
         class_gating=settings.class_gating,
+        high_score=settings.min_confidence,
+        reid_window=settings.reid_window * settings.frame_rate,
+        score_noise=settings.score_noise,
+        feature_momentum=settings.feature_momentum,
+        motion_weight=settings.motion_weight,
     )
+
+
+def _camera(settings: Settings) -> CameraMotion | None:
+    return SparseFlow() if settings.camera_motion == 'flow' else None
 
 
 def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict[str, int]]:
@@ -106,7 +118,7 @@ def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict
     keep('invalid', detections.valid())
     if settings.classes:
         keep('class', np.isin(detections.class_id.astype(str), settings.classes))
-    keep('confidence', detections.score >= settings.min_confidence)
+    keep('confidence', detections.score >= min(settings.low_confidence, settings.min_confidence))
     keep('height', detections.tlwh[:, 3] >= settings.min_box_height)
     order = non_max_suppression(detections, settings.nms_max_overlap)
     for reason, kept in (('overlap', order), ('max_detections', order[:settings.max_detections])):
@@ -133,6 +145,7 @@ class Pipeline:
         self._settings = settings
         self._encoder = encoder
         self._tracker = Tracker(tracker_config(settings))
+        self._camera = _camera(settings)
         self._last_stamp: int | None = None
         self.session = session
         self.encoder_error: str | None = None
@@ -144,6 +157,8 @@ class Pipeline:
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next frame on; tracks live on."""
+        if settings.camera_motion != self._settings.camera_motion:
+            self._camera = _camera(settings)
         self._settings = settings
         self._tracker.configure(tracker_config(settings))
 
@@ -155,6 +170,7 @@ class Pipeline:
     def reset(self) -> None:
         """Drop all tracks, raise the session, try a failed encoder again; ids go on."""
         self._tracker.reset()
+        self._camera = _camera(self._settings)
         self._last_stamp = None
         self.encoder_error = None
         self.session += 1
@@ -180,14 +196,19 @@ class Pipeline:
             # Rounded to a microstep: stamps in nanoseconds cannot hold 1/30 s exactly.
             dt = round((frame.stamp - self._last_stamp) / NANOSECONDS * settings.frame_rate, 6)
             dt = max(dt, 1e-6)
-        filtered = time.perf_counter()
+        stages = {'filter': time.perf_counter() - start}
+        if self._camera is not None and frame.image is not None and frame.image.size:
+            start = time.perf_counter()
+            self._tracker.move(self._camera.transform(frame.image))
+            stages['motion'] = time.perf_counter() - start
+        start = time.perf_counter()
         features, crops = self._features(frame, detections, dt)
-        encoded = time.perf_counter()
+        stages['encode'] = time.perf_counter() - start
+        start = time.perf_counter()
         tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
+        stages['track'] = time.perf_counter() - start
         self._last_stamp = frame.stamp
-        return FrameResult(tracks, self.session, reset, crops, ignored, {
-            'filter': filtered - start, 'encode': encoded - filtered,
-            'track': time.perf_counter() - encoded})
+        return FrameResult(tracks, self.session, reset, crops, ignored, stages)
 
     def _features(self, frame: Frame, detections: Detections,
                   dt: float) -> tuple[NDArray[np.float32] | None, int]:
@@ -195,7 +216,8 @@ class Pipeline:
         if (self._encoder is None or frame.image is None or mode == 'off'
                 or self.encoder_error is not None or len(detections) == 0):
             return None, 0
-        chosen = np.ones(len(detections), dtype=bool)
+        # Appearance has no say in what becomes of low scores.
+        chosen = detections.score >= self._settings.min_confidence
         if mode == 'on_demand':
             chosen = self._tracker.needs_feature(detections, dt)
         try:

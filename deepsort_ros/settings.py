@@ -65,7 +65,11 @@ class Settings:
         'always', 'when features are computed: for every detection, only where motion leaves '
         'the assignment open, or never', choices=('always', 'on_demand', 'off'), dynamic=True)
     min_confidence: float = _setting(
-        0.3, 'detections with a lower score are ignored', dynamic=True)
+        0.3, 'detections with a lower score start no track, and are ignored below '
+        'low_confidence', dynamic=True)
+    low_confidence: float = _setting(
+        0.3, 'detections with a score between this and min_confidence continue tracks seen in '
+        'the last image, by overlap (ByteTrack); min_confidence or more: none do', dynamic=True)
     nms_max_overlap: float = _setting(
         1.0, 'a detection covered by a better one by more than this share is ignored; 1 keeps '
         'all', minimum=0.0, maximum=1.0, dynamic=True)
@@ -91,6 +95,23 @@ class Settings:
     n_init: int = _setting(
         3, 'consecutive detections that confirm a track', minimum=1, maximum=1000,
         dynamic=True)
+    reid_window: float = _setting(
+        0.0, 'for so long after its max_age a track may come back under its id, to a new one '
+        'that looks like it; only then it counts as removed; 0: never', unit='s', minimum=0.0,
+        maximum=3600.0, dynamic=True)
+    camera_motion: str = _setting(
+        'off', 'follow the camera by sparse optical flow of the image, for cameras that move '
+        '(BoT-SORT)', choices=('off', 'flow'), dynamic=True)
+    score_noise: bool = _setting(
+        False, 'the surer a detection, the closer its track follows it; for scores of 0 to 1 '
+        '(NSA Kalman filter)', dynamic=True)
+    feature_momentum: float = _setting(
+        0.0, "share of a track's newest feature in its next one; with nn_budget 1 the running "
+        'mean of StrongSORT; 0 keeps features as they come', minimum=0.0, maximum=0.99,
+        dynamic=True)
+    motion_weight: float = _setting(
+        0.0, 'share of the motion distance in the cost of a match by appearance', minimum=0.0,
+        maximum=1.0, dynamic=True)
     frame_rate: float = _setting(
         30.0, 'nominal image rate: the Kalman filter counts time in units of 1/frame_rate',
         unit='Hz', minimum=0.1, maximum=1000.0)

@@ -141,7 +141,7 @@ def test_off_never_asks_the_encoder() -> None:
 def test_settings_change_between_frames_and_tracks_live_on() -> None:
     pipeline = Pipeline(SETTINGS, None)
     run(pipeline, range(4))
-    pipeline.apply(SETTINGS.replace({'min_confidence': 2.0}))
+    pipeline.apply(SETTINGS.replace({'min_confidence': 2.0, 'low_confidence': 2.0}))
     result = pipeline.process(frame(4))
     assert result.ignored == {'confidence': 1}
     assert result.tracks.id.tolist() == [1]

@@ -97,7 +97,7 @@ def test_what_is_no_parameter_file_is_refused_by_name(
     assert str(error.value).startswith(f'{path}: ') and says in str(error.value)
 
 
-@pytest.mark.parametrize('name', ['tracker.yaml', 'mot16.yaml'])
+@pytest.mark.parametrize('name', ['tracker.yaml', 'reference.yaml', 'mot16.yaml'])
 def test_the_shipped_parameter_files_are_acceptable(name: str) -> None:
     Settings().replace(read_parameter_file(share_path(f'config/{name}')))
 

@@ -22,7 +22,8 @@ from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import TYPES
 
-PRESETS = {'robot': 'config/tracker.yaml', 'mot16': 'config/mot16.yaml'}
+PRESETS = {'robot': 'config/tracker.yaml', 'reference': 'config/reference.yaml',
+           'mot16': 'config/mot16.yaml'}
 Progress = Callable[[int, int], None]
 
 
@@ -41,7 +42,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'settings', 'later ones win: --preset, --params, the single ones, --set')
     group.add_argument('--preset', choices=tuple(PRESETS),
-                       help='robot: the defaults of the node; mot16: the published evaluation')
+                       help='robot: the defaults of the node; reference: the paper; mot16: the '
+                       'published evaluation')
     group.add_argument('--params', type=Path, metavar='FILE', help='ROS parameter file')
     group.add_argument('--appearance', choices=('always', 'on_demand', 'off'),
                        help='when appearance features are computed')

@@ -128,12 +128,12 @@ def frame_stamp(number: int, frame_rate: float) -> int:
 
 def _input(frame: SequenceFrame, settings: Settings,
            encoder: AppearanceEncoder | None) -> Frame:
-    image = None
+    stored = isinstance(encoder, StoredFeatures)
+    shown = encoder is not None and not stored and settings.appearance != 'off'
+    image = frame.load() if shown or settings.camera_motion != 'off' else None
     if isinstance(encoder, StoredFeatures):
         encoder.seek(frame.number)
-        image = np.empty((0, 0, 3), dtype=np.uint8)
-    elif encoder is not None and settings.appearance != 'off':
-        image = frame.load()
+        image = np.empty((0, 0, 3), dtype=np.uint8) if image is None else image
     return Frame(frame_stamp(frame.number, settings.frame_rate), frame.detections, image)
 
 

@@ -102,8 +102,7 @@ def move(state: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[
     :param transform: (2, 3) similarity (turn, scale, shift) from pixels before to pixels now.
     """
     scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
-    moved = state * np.array([scale, scale, scale ** 2, scale ** 2, scale ** 2, scale ** 2]
-                             )[:, None, None]
+    moved: NDArray[np.float64] = state * np.array([scale] * 2 + [scale ** 2] * 4)[:, None, None]
     moved[:, :, 2] = state[:, :, 2]
     moved[0, :, :2] = state[0, :, :2] @ transform[:, :2].T + transform[:, 2]
     moved[1, :, :2] = state[1, :, :2] @ transform[:, :2].T
