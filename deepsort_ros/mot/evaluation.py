@@ -179,6 +179,9 @@ def find_pairs(paths: Sequence[Path], rules: str | None = None) -> list[Pair]:
     """
     if len(paths) < 2 or len(paths) % 2:
         raise MotFileError(f'{len(paths)} paths are not as many truths as results')
+    for path in paths:
+        if not path.exists():
+            raise MotFileError(f'{path}: no such file or folder')
     half = len(paths) // 2
     truths, results = list(paths[:half]), list(paths[half:])
     if half == 1 and results[0].is_dir():

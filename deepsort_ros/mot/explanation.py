@@ -74,8 +74,10 @@ def _old_id(pair: Pair, switch: Switch, on: dict[int, int], history: History | N
             overlap = boxes.iou(history.tlwh[here], box)[0, 0]
             return f'Id {old} is lost; its predicted box has an IoU of {overlap:.2f} with it.'
         if not len(here):
-            last = int(history.frame[history.id == old].max())
-            return f'Id {old} had ended after frame {last}.'
+            frames = history.frame[history.id == old]
+            ended = f'Id {old} had ended after frame {frames[frames < frame].max()}'
+            later = frames[frames > frame]
+            return f'{ended} and comes back in frame {later.min()}.' if len(later) else f'{ended}.'
     later = results.frame[(results.id == old) & (results.frame > frame)]
     if len(later):
         return f'Id {old} has no box here and is back in frame {later.min()}.'

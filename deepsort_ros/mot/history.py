@@ -6,7 +6,8 @@ one row per track and image, tentative and lost ones too, and with the distances
 first line is a comment with the limits of these distances.
 The tracker does not report these: they are computed again here, beside it, from the matches it
 made, with the filter of the paper. Options that change the filter or the gallery (noise by score,
-camera motion, averaged features) are not followed: distances are then the plain ones.
+camera motion, averaged features, return of ended tracks) are not followed: distances are then the
+plain ones.
 """
 from __future__ import annotations
 
