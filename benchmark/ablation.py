@@ -1,0 +1,210 @@
+"""
+Measure what each option of the tracker does to its results, and what the robot's preset reaches.
+
+    python benchmark/ablation.py --model bundled --markdown
+
+Runs the reference preset, the reference with each option alone, and the robot's defaults over the
+sequences of the data folder (DEEPSORT_DATA, or ``../shared/data`` beside the checkout): those
+with images by appearance, their features computed once into ``--features``; those of text alone
+by motion. The robot's settings were chosen on ``chosen``; MOT16-09 is reported, not looked at.
+``--try`` adds rows of one's own: the reference with ``name=value`` changed, or with ``robot``
+first, the robot's defaults.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from deepsort_ros.commands.common import create_encoder  # noqa: E402
+from deepsort_ros.commands.common import preset  # noqa: E402
+from deepsort_ros.mot.evaluation import evaluate  # noqa: E402
+from deepsort_ros.mot.evaluation import OVERALL  # noqa: E402
+from deepsort_ros.mot.evaluation import Pair  # noqa: E402
+from deepsort_ros.mot.features import write_features  # noqa: E402
+from deepsort_ros.mot.scores import Scores  # noqa: E402
+from deepsort_ros.mot.sequence import open_sequence  # noqa: E402
+from deepsort_ros.mot.table import read_table  # noqa: E402
+from deepsort_ros.mot.table import TableKind  # noqa: E402
+from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
+from deepsort_ros.mot.tracking import track  # noqa: E402
+from deepsort_ros.settings import Settings  # noqa: E402
+
+FEATURE_SIZE = 128
+OPTIONS: dict[str, dict[str, Any]] = {
+    'reference': {},
+    'second association': {'min_confidence': 0.5, 'low_confidence': 0.1},
+    'camera motion': {'camera_motion': 'flow'},
+    're-identification, 3 s': {'reid_window': 3.0},
+    'score noise (NSA)': {'score_noise': True},
+    'running mean (EMA)': {'feature_momentum': 0.9, 'nn_budget': 1},
+    'mean beside gallery': {'feature_momentum': 0.9},
+    'fused cost': {'motion_weight': 0.5},
+}
+# Files of detections beside a sequence's own, and how their rows are called.
+OTHERS = {'det_mot17_frcnn.txt': 'FRCNN', 'det_mot17_sdp.txt': 'SDP'}
+HELD_OUT = 'MOT16-09'
+COLUMNS = ('MOTA', 'IDF1', 'HOTA', 'AssA', 'IDs', 'FP', 'FN')
+
+
+@dataclass(frozen=True)
+class Input:
+    """A sequence with one set of detections, and where its features are, if anywhere."""
+
+    name: str
+    path: Path
+    detections: Path
+    features: Path
+
+    @property
+    def chosen(self) -> bool:
+        """Whether settings may be chosen on it."""
+        return not self.name.startswith(HELD_OUT)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one set of settings, and the time the tracker took per image."""
+
+    name: str
+    scores: dict[str, Scores]
+    track_ms: float
+    motion_ms: float
+
+
+def inputs(data: Path, features: Path) -> Iterator[Input]:
+    """Yield all sequences with all their detections."""
+    for path in sorted(data.glob('mot*/*/seqinfo.ini')):
+        folder = path.parent
+        for file in sorted((folder / 'det').glob('*.txt')):
+            name = '-'.join([folder.name, *([OTHERS[file.name]] if file.name in OTHERS else [])])
+            yield Input(name, folder, file, features / f'{name}.npy')
+
+
+def compute_features(chosen: list[Input], settings: Settings) -> None:
+    """Compute the features that are missing, of sequences with images."""
+    missing = [one for one in chosen if not one.features.is_file()
+               and open_sequence(one.path, with_detections=False).has_images]
+    encoder = create_encoder(settings) if missing else None
+    for one in missing:
+        sequence = open_sequence(one.path, one.detections)
+        total = len(sequence.detections or ())
+        write_features(sequence, encoder, FEATURE_SIZE, one.features, lambda done: print(
+            f'\r{one.name}: {done}/{total} features ', end='', file=sys.stderr))  # noqa: B023
+
+
+def settings_of(changes: dict[str, Any], robot: bool, frame_rate: float) -> Settings:
+    """Return the settings of a row for a sequence."""
+    base = {'frame_rate': frame_rate} if robot else preset('reference')
+    return Settings().replace({**base, **changes})
+
+
+def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) -> Row:
+    """Track all sequences with these settings and evaluate."""
+    pairs, frames, seconds = [], 0, {'track': 0.0, 'motion': 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        for one in chosen:
+            stored = StoredFeatures(one.features) if one.features.is_file() else None
+            sequence = open_sequence(one.path, stored.table if stored else one.detections)
+            settings = settings_of(changes, robot, sequence.frame_rate)
+            output = Path(folder) / f'{one.name}.txt'
+            summary = track(sequence, settings, stored, output)
+            frames += summary.frames
+            for stage in seconds:
+                seconds[stage] += summary.stage_seconds.get(stage, 0.0)
+            truth = read_table(one.path / 'gt' / 'gt.txt', TableKind.TRUTH)
+            pairs.append(Pair(one.name, truth, read_table(output, TableKind.RESULTS),
+                              sequence.length, 'MOT16' if truth.has_classes else 'MOT15'))
+    scores: dict[str, Scores] = {}
+    for label, part in (('chosen', True), ('held out', False)):
+        of_part = [pair for one, pair in zip(chosen, pairs) if one.chosen == part]
+        if of_part:
+            rows = evaluate(of_part)
+            scores.update({row.sequence: row for row in rows if row.sequence != OVERALL})
+            scores[label] = rows[-1]
+    if {'chosen', 'held out'} <= scores.keys():
+        scores['all'] = evaluate(pairs)[-1]
+    return Row(name, scores, *(1e3 * seconds[stage] / frames for stage in seconds))
+
+
+def show(rows: list[Row], parts: list[str], markdown: bool) -> None:
+    """Print a table for each part."""
+    heading = ('', *COLUMNS, 'track ms', 'motion ms')
+    for part in parts:
+        print(f'\n{part}\n')
+        lines: list[tuple[str, ...]] = [heading]
+        for row in rows:
+            score = row.scores[part]
+            values = [getattr(score, name) for name in COLUMNS]
+            lines.append((row.name, *(f'{v:.1f}' if isinstance(v, float) else str(v)
+                                      for v in values),
+                          f'{row.track_ms:.2f}', f'{row.motion_ms:.2f}'))
+        if markdown:
+            lines.insert(1, ('---', *['---:'] * (len(heading) - 1)))
+        for line in lines:
+            print(f'| {" | ".join(line)} |' if markdown
+                  else f'{line[0]:<34}' + ''.join(f'{cell:>10}' for cell in line[1:]))
+
+
+def variants(tries: list[str]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Yield name, changes and whether they are to the robot's defaults."""
+    if not tries:
+        yield from ((name, changes, False) for name, changes in OPTIONS.items())
+        yield 'robot', {}, True
+    for text in tries:
+        robot, _, rest = text.rpartition('robot')
+        words = rest.split() if 'robot' in text else text.split()
+        pairs = (word.partition('=') for word in words)
+        yield text or robot, {n: yaml.safe_load(v) for n, _, v in pairs}, 'robot' in text
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--data', type=Path, default=None)
+    parser.add_argument('--features', type=Path, default=ROOT / 'out' / 'ablation',
+                        help='folder of NAME.npy; without a model those found there are used')
+    parser.add_argument('--model', help='compute missing features with this checkpoint')
+    parser.add_argument('--sequences', nargs='+', metavar='NAME', help='only these')
+    parser.add_argument('--without', nargs='+', metavar='NAME', default=[],
+                        help='leave out what begins like this')
+    parser.add_argument('--try', action='append', default=[], dest='tries', metavar='SETTINGS')
+    parser.add_argument('--parts', nargs='+', default=None, metavar='PART',
+                        help='tables: chosen, held out, all, or a sequence')
+    parser.add_argument('--jobs', type=int, default=1, help='rows at a time')
+    parser.add_argument('--markdown', action='store_true')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all scores')
+    options = parser.parse_args()
+    data = options.data or Path(os.environ.get(
+        'DEEPSORT_DATA', ROOT.parent / 'shared' / 'data'))
+    chosen = [one for one in inputs(data, options.features)
+              if (not options.sequences or one.name in options.sequences)
+              and not any(one.name.startswith(start) for start in options.without)]
+    if options.model:
+        compute_features(chosen, Settings().replace({'model': options.model}))
+    with ProcessPoolExecutor(options.jobs) as pool:
+        rows = [row.result() for row in [
+            pool.submit(run, *variant, chosen) for variant in variants(options.tries)]]
+    if options.json:
+        options.json.write_text(json.dumps([
+            {'name': row.name, 'track_ms': row.track_ms, 'motion_ms': row.motion_ms,
+             'scores': {part: vars(score) for part, score in row.scores.items()}}
+            for row in rows], indent=1) + '\n')
+    show(rows, options.parts or list(rows[0].scores), options.markdown)
+
+
+if __name__ == '__main__':
+    main()
