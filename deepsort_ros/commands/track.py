@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
     parser.add_argument('--lost', choices=('none', 'recent', 'all'), default='recent',
                         help='predicted boxes to write: none, those missed in one image (the '
                         'default, as the published evaluation does), all')
+    parser.add_argument('--interpolate', type=int, default=0, metavar='FRAMES',
+                        help='afterwards, fill gaps of up to so many frames in the results (best '
+                        'with --lost none)')
     parser.add_argument('--history', type=Path, metavar='FILE.csv',
                         help='also write every track of every image, tentative and lost ones '
                         'too, with the distances of the matches; for render and report')
@@ -43,6 +46,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Track, write the results, print a summary."""
+    from deepsort_ros.mot.interpolation import interpolate_file
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.tracking import StoredFeatures
     from deepsort_ros.mot.tracking import track
@@ -56,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar('tracking', 'frame', args.json) as progress:
         summary = track(sequence, settings, encoder, output, args.lost, progress,
                         args.history)
+    if args.interpolate > 0 and summary.rows:
+        summary.rows += interpolate_file(output, args.interpolate)
     summary.encoder = encoder.describe() if encoder else {}
     device = summary.encoder.get('device')
     print_summary(summary, args.json, (
