@@ -21,32 +21,44 @@ from deepsort_ros.settings import Settings
 
 pytest.importorskip('motmetrics')
 
-# Sequence, and its results: the reference's, or ours by motion on one of its detection files.
-PAIRS = [('TUD-Campus', 'reference'), ('TUD-Campus', 'det'), ('TUD-Stadtmitte', 'reference'),
-         ('TUD-Stadtmitte', 'det'), ('KITTI-17', 'det'), ('MOT16-09', 'det'),
-         ('MOT16-09', 'det_mot17_sdp'), ('MOT16-09', 'det_mot17_frcnn'),
-         ('MOT17-05-FRCNN', 'det'), ('MOT17-13-FRCNN', 'det')]
-# No truth of these returns to an earlier id while another one overlaps it better.
-AS_IT_IS = [('KITTI-17', 'det'), ('MOT17-05-FRCNN', 'det')]
+HASTY = {'n_init': 1, 'max_age': 0.2}
+# Sequence, the reference's results or our detections, predicted boxes, settings, and whether
+# motmetrics agrees as it is: no truth returns to an earlier id while another overlaps it better.
+PAIRS = [
+    ('KITTI-17', 'det', 'recent', {}, True),
+    ('KITTI-17', 'det', 'none', HASTY, True),
+    ('MOT17-05-FRCNN', 'det', 'recent', {}, True),
+    ('MOT17-05-FRCNN', 'det', 'none', HASTY, True),
+    ('MOT17-02-FRCNN', 'det', 'recent', HASTY, True),
+    ('TUD-Stadtmitte', 'det', 'recent', HASTY, True),
+    ('TUD-Stadtmitte', 'det', 'all', HASTY, True),
+    ('MOT16-09', 'det_mot17_frcnn', 'all', HASTY, True),
+    ('TUD-Campus', 'reference', 'recent', {}, False),
+    ('TUD-Stadtmitte', 'reference', 'recent', {}, False),
+    ('MOT16-09', 'det', 'recent', {}, False),
+    ('MOT16-09', 'det_mot17_sdp', 'recent', {}, False),
+    ('MOT17-13-FRCNN', 'det', 'recent', {}, False)]
 
 
-def pair_of(data: Path, tmp_path: Path, name: str, source: str) -> Pair:
+def pair_of(data: Path, tmp_path: Path, name: str, source: str, lost: str,
+            changes: dict[str, float]) -> Pair:
     folder = data / ('mot_text' if name.startswith('MOT17') else 'mot') / name
     results = data / 'golden' / 'mars128' / f'{name}.reference.txt'
     if source != 'reference':
         results = tmp_path / f'{name}.txt'
         sequence = open_sequence(folder, folder / 'det' / f'{source}.txt')
-        track(sequence, Settings(appearance='off'), None, results)
+        track(sequence, Settings(appearance='off').replace(changes), None, results, lost)
     return find_pairs([folder, results])[0]
 
 
-@pytest.mark.parametrize(('name', 'source'), PAIRS)
+@pytest.mark.parametrize(('name', 'source', 'lost', 'changes', 'as_it_is'), PAIRS)
 def test_motmetrics_agrees_to_the_printed_digit(
-        data: Path, tmp_path: Path, name: str, source: str) -> None:
+        data: Path, tmp_path: Path, name: str, source: str, lost: str,
+        changes: dict[str, float], as_it_is: bool) -> None:
     from second_opinion import opinions
-    pair = pair_of(data, tmp_path, name, source)
+    pair = pair_of(data, tmp_path, name, source, lost, changes)
     row = evaluate([pair])[0]
-    as_it_is, same_rules = opinions(pair)
-    assert same_rules == cells(row)[1:10]
-    assert (as_it_is == cells(row)[1:10]) or (name, source) not in AS_IT_IS
+    theirs, by_our_rules = opinions(pair)
+    assert by_our_rules == cells(row)[1:10]
+    assert (theirs == cells(row)[1:10]) is as_it_is
     assert len(match(pair).switches) == row.IDs
