@@ -47,7 +47,8 @@ def read_detections(message: Detection2DArray) -> Detections:
         box = detection.bbox
         center = box.center.position
         rows[row] = (center.x, center.y, box.size_x, box.size_y, score)
-    rows[:, :2] -= rows[:, 2:4] / 2
+    with np.errstate(invalid='ignore'):  # infinite boxes are ignored later
+        rows[:, :2] -= rows[:, 2:4] / 2
     return Detections.from_arrays(rows[:, :4], rows[:, 4], classes)
 
 

@@ -45,15 +45,18 @@ def environment(domain: int, **changes: str) -> dict[str, str]:
 class NodeProcess:
     """``tracker_node --ros-args ...`` as a process; its output goes to a file."""
 
-    def __init__(self, folder: Path, domain: int, *arguments: str, **parameters: object) -> None:
+    def __init__(self, folder: Path, domain: int, *arguments: str,
+                 program: tuple[str, ...] = ('-m', 'deepsort_ros.ros.main'),
+                 changes: dict[str, str] | None = None, **parameters: object) -> None:
         self.domain = domain
         self._log = folder / f'node-{next(_numbers)}.log'
         ros = [part for name, value in parameters.items()
                for part in ('-p', f'{name}:={value}')]
         with self._log.open('w') as log:
             self.process = subprocess.Popen(
-                [sys.executable, '-m', 'deepsort_ros.ros.main', '--ros-args', *ros, *arguments],
-                cwd=folder, env=environment(domain), stdout=log, stderr=subprocess.STDOUT)
+                [sys.executable, *program, '--ros-args', *ros, *arguments],
+                cwd=folder, env=environment(domain, **(changes or {})), stdout=log,
+                stderr=subprocess.STDOUT)
 
     def log(self) -> str:
         return self._log.read_text()
@@ -147,6 +150,7 @@ class Tracking:
         """Send empty frames until one is answered: a subscription may be announced early."""
         end = time.monotonic() + 20.0
         probe = 0
+        self.tracks.clear()
         while not self.tracks:
             assert time.monotonic() < end, 'no tracks within 20 s'
             probe += 100_000

@@ -1,61 +1,38 @@
-"""Faults of the appearance network: one clear message, and tracking goes on without it."""
-import shutil
+"""Whatever happens to the running node, it says so in words and tracks again afterwards."""
+import re
 
 import live
-from diagnostic_msgs.msg import DiagnosticStatus
-from std_srvs.srv import Trigger
-
-from deepsort_ros.resources import share_path
-
-MODEL = 'models/deepsort_market1501.ckpt'
+import pytest
+from faults import Bench
+from faults import FAULTS
 
 
-def lines(node, *levels):
-    return [line for line in node.log().splitlines()
-            if any(f'[{level}]' in line for level in levels)]
+@pytest.fixture(scope='module')
+def bench(tmp_path_factory, graph, domain):
+    """Start one node for all faults; those that end it start the next."""
+    bench = Bench(tmp_path_factory.mktemp('bench'), domain, graph)
+    yield bench
+    assert bench.node.stop() == 0
+    assert 'Traceback' not in bench.node.log()
 
 
-def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_by_reset(
-        start_node, graph, tmp_path):
-    path = tmp_path / 'mine.ckpt'
-    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
-    node.wait_for('active: by motion and overlap alone')
-    error, = lines(node, 'ERROR', 'FATAL')
-    assert f'{path} is not a file' in error and 'motion and overlap alone' in error
-    tracking = live.Tracking(graph)
-    first, second = tracking.track(2)
-    assert [t.id for t in first.tracks] == [t.id for t in second.tracks] != []
-    status = tracking.status('appearance')
-    assert status.level == DiagnosticStatus.ERROR
-    assert str(path) in status.message and 'reset' in status.message
-    assert len(lines(node, 'ERROR', 'FATAL')) == 1
-
-    shutil.copy(share_path(MODEL), path)
-    assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
-    status = tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK, 60.0)
-    assert status.message == 'always on CPU'
-    assert len(tracking.track()[0].tracks) == 1
+@pytest.mark.parametrize('name', FAULTS)
+def test_after_a_fault_it_tracks_again(bench, name):
+    FAULTS[name](bench)
+    bench.check()
 
 
-def test_a_corrupt_checkpoint_is_told_by_name_and_tracked_without(start_node, graph, tmp_path):
-    path = tmp_path / 'corrupt.ckpt'
-    path.write_bytes(share_path(MODEL).read_bytes()[:100_000])
-    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
-    node.wait_for('active: by motion and overlap alone')
-    error, = lines(node, 'ERROR', 'FATAL')
-    assert str(path) in error
-    assert len(live.Tracking(graph).track()[0].tracks) == 1
-    assert 'Traceback' not in node.log()
+def test_the_node_page_explains_every_diagnostic(bench):
+    page = (live.ROOT / 'docs' / 'node.md').read_text()
+    keys = bench.keys | {value.key for part in ('inputs', 'tracking', 'appearance')
+                         for value in bench.tracking.status(part).values}
+    assert len(keys) > 40
+    explained = set(re.findall('`([a-z0-9_]+)`', page.split('## Diagnostics')[1]))
+    assert {re.sub('_p(50|95|99)_ms$', '', key) for key in keys} - explained == set()
 
 
-def test_an_ascend_that_is_not_there_is_told_once_and_the_cpu_stands_in(start_node, graph):
-    node = start_node(device='Ascend', batch_buckets='[1]', n_init=1, publish_features='true')
-    node.wait_for('active: device CPU')
-    warning, = lines(node, 'WARN', 'ERROR', 'FATAL')
-    assert 'Ascend' in warning and 'CPU' in warning
-    tracking = live.Tracking(graph)
-    assert len(tracking.track()[0].tracks[0].feature) == 128
-    status = tracking.status('appearance')
-    assert status.level == DiagnosticStatus.WARN and 'Ascend' in status.message
-    values = {value.key: value.value for value in status.values}
-    assert values['device'] == 'CPU' and values['model'].endswith('.ckpt')
+def test_the_node_page_lists_every_fault():
+    page = (live.ROOT / 'docs' / 'node.md').read_text()
+    table = page.split('## Faults')[1]
+    listed = [row.split('|')[1].strip() for row in table.splitlines() if row.startswith('| ')]
+    assert len(FAULTS) >= 25 and set(FAULTS) <= set(listed)

@@ -1,0 +1,445 @@
+"""
+Faults by name, each a function that injects it into a running node and checks what it says.
+
+``docs/node.md`` lists them all with what happens.
+"""
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import live
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.qos import QoSDurabilityPolicy
+from rclpy.qos import QoSProfile
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2DArray
+
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.conversions import nanoseconds
+from deepsort_ros.ros.conversions import time_message
+from deepsort_ros.ros.conversions import write_detections
+from deepsort_ros.ros.images import write_image
+from deepsort_ros.tracking import Detections
+
+HERE = Path(__file__).resolve().parent
+PATIENCE = 1.0
+BOXES = ((5, 10, 12, 24), (40, 12, 12, 24))
+FAULTS: dict[str, Callable[[Bench], None]] = {}
+
+
+class Bench:
+    """A node process with a network that can be made to fail, and the graph around it."""
+
+    def __init__(self, folder: Path, domain: int, graph: live.Graph) -> None:
+        self.folder, self.domain, self.graph = folder, domain, graph
+        self.device = folder / 'fault'
+        self.keys: set[str] = set()
+        self.start(appearance='always')
+
+    def start(self, **parameters: object) -> None:
+        """Start a node and connect to it."""
+        self.features = parameters['appearance'] != 'off'
+        self.node = live.NodeProcess(
+            self.folder, self.domain, program=(str(HERE / 'failing_node.py'),),
+            changes={'FAULT': str(self.device)}, device='CPU', batch_buckets='[1, 2, 4]',
+            n_init=1, max_detections=6, assume_empty_after=PATIENCE, publish_features='true',
+            **parameters)
+        self.node.wait_for('active:')
+        self.tracking = live.Tracking(self.graph)
+
+    def check(self) -> None:
+        """Two people who walk are tracked: their ids stay, their boxes follow, with features."""
+        self.keys |= {value.key for message in self.tracking.diagnostics
+                      for status in message.status for value in status.values}
+        self.tracking.stamp += 2 * 10**9  # what the fault left behind is older than max_age
+        arrays = [self.tracking.track(boxes=[(x + step, *rest) for x, *rest in BOXES])[0]
+                  for step in range(4)]
+        ids = [{t.id for t in array.tracks if t.detection_index >= 0} for array in arrays]
+        assert len(ids[0]) == 2 and ids == [ids[0]] * 4
+        assert len({array.session for array in arrays}) == 1
+        for track in arrays[-1].tracks:
+            if track.detection_index >= 0:
+                x, y, width, height = BOXES[track.detection_index]
+                assert abs(track.bbox.center.position.x - (x + 3 + width / 2)) < 2
+                assert abs(track.bbox.center.position.y - (y + height / 2)) < 2
+                assert len(track.feature) == (128 if self.features else 0)
+
+    def count(self, part: str, key: str) -> int:
+        """Return a count as the newest diagnostics have it."""
+        if not self.tracking.diagnostics:
+            self.tracking.status(part)
+        return next((int(value.value) for status in self.tracking.diagnostics[-1].status
+                     for value in status.values
+                     if status.name.endswith(part) and value.key == key), 0)
+
+    def send(self, kind: str, stamp: int) -> None:
+        """Send an image or detections alone."""
+        header = Header(stamp=time_message(stamp), frame_id='camera')
+        if kind == 'image':
+            self.tracking.images.publish(
+                write_image(self.tracking.picture(), 'bgr8', header))
+        else:
+            self.tracking.detections.publish(write_detections(
+                Detections.from_arrays(np.array(BOXES, float)), header))
+
+    def next(self) -> int:
+        self.tracking.stamp += live.STEP
+        return self.tracking.stamp
+
+    def answered(self, stamp: int) -> TrackArray:
+        """Return the tracks of a stamp as soon as they are there."""
+        def found():
+            return [a for a in self.tracking.tracks if nanoseconds(a.header.stamp) == stamp]
+        self.graph.spin_until(found, what=f'the TrackArray of {stamp}')
+        return found()[0]
+
+    def set(self, **values: object) -> bool:
+        """Set parameters of type double or string; return whether the node took them."""
+        parameters = [Parameter(name=name, value=ParameterValue(
+            type=ParameterType.PARAMETER_DOUBLE if isinstance(value, float)
+            else ParameterType.PARAMETER_STRING,
+            double_value=value if isinstance(value, float) else 0.0,
+            string_value=value if isinstance(value, str) else ''))
+            for name, value in values.items()]
+        answer = self.graph.call(SetParameters, '/tracker/set_parameters',
+                                 SetParameters.Request(parameters=parameters))
+        return all(result.successful for result in answer.results)
+
+    def peer(self, role: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, str(HERE / 'peer.py'), role],
+                                env=live.environment(self.domain))
+
+    def grown(self, part: str, key: str, inject: Callable[[], object], by: int = 1) -> None:
+        """Check that a count of the diagnostics grows by so many, or by some number for 0."""
+        before = self.count(part, key)
+        inject()
+
+        def grown(status):
+            counts = {value.key: value.value for value in status.values}
+            count = int(counts.get(key, 0))
+            return count == before + by if by else count > before
+        self.tracking.status(part, grown)
+
+
+def fault(name: str):
+    def register(inject: Callable[[Bench], None]) -> Callable[[Bench], None]:
+        FAULTS[name] = inject
+        return inject
+    return register
+
+
+def unreadable(**changes: object) -> Callable[[Bench], None]:
+    def inject(bench: Bench) -> None:
+        def send():
+            array, = bench.tracking.track(boxes=BOXES, changes=changes)
+            assert sum(t.detection_index >= 0 for t in array.tracks) == 2
+        bench.grown('inputs', 'image_errors', send)
+    return inject
+
+
+fault('image of an unknown encoding')(unreadable(encoding='cmyk8'))
+fault('empty image')(unreadable(width=0, height=0, step=0, data=b''))
+fault('truncated image')(unreadable(data=b'\0' * 10))
+fault('step shorter than a row')(unreadable(step=3))
+fault('impossible image size')(unreadable(width=4_000_000_000, height=4_000_000_000))
+
+
+@fault('image size and encoding change')
+def resized(bench: Bench) -> None:
+    image = np.full((30, 80, 3), 50, np.uint8)
+    array, = bench.tracking.track(boxes=BOXES, image=image, changes={'encoding': 'rgb8'})
+    assert (array.image_width, array.image_height, len(array.tracks[0].feature)) == (80, 30, 128)
+
+
+def ignored(reason: str, boxes, scores=None, count: int = 1) -> Callable[[Bench], None]:
+    def inject(bench: Bench) -> None:
+        bench.grown('tracking', f'ignored_{reason}',
+                    lambda: bench.tracking.track(boxes=boxes, scores=scores), count)
+    return inject
+
+
+fault('NaN and infinite boxes')(
+    ignored('invalid', [*BOXES, (np.nan, 1, 2, 3), (1, 1, np.inf, 5)], None, 2))
+fault('boxes without area')(
+    ignored('invalid', [*BOXES, (1, 1, 0, 5), (1, 1, -3, 5)], None, 2))
+fault('NaN scores')(ignored('invalid', BOXES, [0.9, np.nan]))
+fault('negative scores')(ignored('confidence', BOXES, [0.9, -5.0]))
+fault('a thousand detections')(ignored('max_detections', [
+    (n % 50, n % 30, 8, 16) for n in range(1000)], np.linspace(0.5, 0.9, 1000), 994))
+
+
+@fault('detection without a hypothesis')
+def no_hypothesis(bench: Bench) -> None:
+    def send():
+        header = Header(stamp=time_message(bench.next()), frame_id='camera')
+        bench.send('image', bench.tracking.stamp)
+        message = write_detections(Detections.from_arrays(np.array(BOXES, float)), header)
+        message.detections[0].results = []
+        bench.tracking.detections.publish(message)
+        bench.answered(bench.tracking.stamp)
+    bench.grown('tracking', 'ignored_invalid', send)
+
+
+@fault('boxes outside the image')
+def outside(bench: Bench) -> None:
+    array, = bench.tracking.track(boxes=[(-500, -500, 20, 40), (5000, 10, 20, 40)])
+    assert all(len(t.feature) == 0 for t in array.tracks if t.detection_index >= 0)
+
+
+def twice(kind: str) -> Callable[[Bench], None]:
+    def inject(bench: Bench) -> None:
+        def send():
+            stamp = bench.next()
+            other = 'detections' if kind == 'image' else 'image'
+            for each in (kind, kind, other):
+                bench.send(each, stamp)
+                bench.graph.spin_for(0.1)
+            bench.answered(stamp)
+        bench.grown('inputs', 'pairing_duplicates', send)
+    return inject
+
+
+fault('duplicate images')(twice('image'))
+fault('duplicate detections')(twice('detections'))
+
+
+@fault('detections before their image')
+def early(bench: Bench) -> None:
+    stamp = bench.next()
+    bench.send('detections', stamp)
+    bench.graph.spin_for(0.2)
+    bench.send('image', stamp)
+    assert len([t for t in bench.answered(stamp).tracks if t.detection_index >= 0]) == 2
+
+
+@fault('detections without an image')
+def orphan(bench: Bench) -> None:
+    def send():
+        bench.send('detections', bench.next())
+        bench.tracking.track(boxes=BOXES)
+    bench.grown('inputs', 'pairing_detections_without_image', send)
+
+
+@fault('the detector changes the stamps')
+def restamped(bench: Bench) -> None:
+    def send():
+        bench.send('image', bench.next())
+        bench.send('detections', bench.tracking.stamp + 1000)
+        bench.tracking.track(boxes=BOXES)
+    bench.grown('inputs', 'pairing_image_without_detections', send)
+
+
+@fault('silent detector')
+def silent(bench: Bench) -> None:
+    def send():
+        stamp = bench.next()
+        bench.send('image', stamp)
+        assert all(t.detection_index == -1 for t in bench.answered(stamp).tracks)
+    bench.grown('inputs', 'pairing_assumed_empty', send)
+
+
+@fault('detector later than assume_empty_after')
+def late(bench: Bench) -> None:
+    silent(bench)
+    bench.grown('inputs', 'pairing_detections_late',
+                lambda: bench.send('detections', bench.tracking.stamp))
+
+
+@fault('stamps step back a little')
+def step_back(bench: Bench) -> None:
+    bench.tracking.track(3, boxes=BOXES)
+    bench.grown('tracking', 'dropped_old_stamp',
+                lambda: bench.tracking.send(bench.tracking.stamp - 10 * 10**6, boxes=BOXES))
+
+
+@fault('stamps jump back')
+def jump_back(bench: Bench) -> None:
+    before, = bench.tracking.track(boxes=BOXES)
+    bench.tracking.stamp -= 5 * 10**9
+    after, = bench.tracking.track(boxes=BOXES)
+    assert after.session == before.session + 1
+    assert min(t.id for t in after.tracks) > max(t.id for t in before.tracks)
+
+
+@fault('no frames for a minute')
+def gap(bench: Bench) -> None:
+    before, = bench.tracking.track(boxes=BOXES[:1])
+    bench.tracking.stamp += 60 * 10**9
+    after, = bench.tracking.track(boxes=BOXES[1:])
+    assert after.session == before.session
+    assert {t.id for t in before.tracks} <= set(after.removed_ids)
+
+
+@fault('stamps of zero')
+def unstamped(bench: Bench) -> None:
+    start = time.time_ns()
+    for _ in range(3):
+        known = len(bench.tracking.tracks)
+        bench.send('image', 0)
+        bench.graph.spin_for(0.1)
+        bench.send('detections', 0)
+        bench.graph.spin_until(lambda known=known: len(bench.tracking.tracks) > known)
+        array = bench.tracking.tracks[-1]
+        assert start <= nanoseconds(array.header.stamp) <= time.time_ns()
+        assert {t.detection_index for t in array.tracks} >= {0, 1}
+    assert bench.node.log().count('/image: messages with a stamp of zero, published by /test') == 1
+    bench.tracking.status('inputs', lambda s: 'stamp of zero' in s.message or int(
+        {v.key: v.value for v in s.values}['image_unstamped']) >= 3)
+
+
+@fault('frames faster than the network')
+def burst(bench: Bench) -> None:
+    def send():
+        for _ in range(30):
+            bench.tracking.send(bench.next(), boxes=BOXES)
+        bench.answered(bench.tracking.stamp)
+    bench.grown('tracking', 'dropped_overload', send, by=0)
+
+
+@fault('the network fails')
+def lost(bench: Bench) -> None:
+    bench.device.write_text('lost')
+    array, = bench.tracking.track(boxes=BOXES)
+    assert sum(t.detection_index >= 0 for t in array.tracks) == 2
+    status = bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.ERROR)
+    assert 'device lost' in status.message and 'tried again in' in status.message
+    bench.device.unlink()
+
+    def recovered():
+        bench.tracking.track(boxes=BOXES)
+        return 'the appearance network works again' in bench.node.log()
+    bench.graph.spin_until(recovered)
+    assert bench.node.log().count('RuntimeError: device lost') == 1
+    bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
+
+
+@fault('out of memory')
+def no_memory(bench: Bench) -> None:
+    bench.device.write_text('room 1')
+    array, = bench.tracking.track(boxes=BOXES)
+    assert [len(t.feature) for t in array.tracks if t.detection_index >= 0] == [128, 128]
+    status = bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.WARN)
+    assert 'at most 1 crop(s) at once' in status.message
+    bench.device.unlink()
+    bench.graph.call(Trigger, '/tracker/reset', Trigger.Request())
+    bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
+
+
+@fault('parameter out of range')
+def wrong_parameter(bench: Bench) -> None:
+    assert not bench.set(max_iou_distance=7.0)
+
+
+@fault('appearance switched off and on')
+def switched(bench: Bench) -> None:
+    assert bench.set(appearance='off')
+    array, = bench.tracking.track(boxes=BOXES)
+    assert sum(t.detection_index >= 0 for t in array.tracks) == 2
+    assert bench.set(appearance='always')
+
+
+@fault('reset among frames')
+def reset(bench: Bench) -> None:
+    before = bench.tracking.track(boxes=BOXES)[0].session
+    bench.tracking.send(bench.next(), boxes=BOXES)
+    bench.graph.call(Trigger, '/tracker/reset', Trigger.Request())
+    assert bench.tracking.track(boxes=BOXES)[0].session == before + 1
+
+
+@fault('disabled for a while')
+def disabled(bench: Bench) -> None:
+    bench.graph.call(SetBool, '/tracker/enable', SetBool.Request(data=False))
+    bench.grown('tracking', 'dropped_disabled', lambda: bench.send('image', bench.next()))
+    bench.graph.call(SetBool, '/tracker/enable', SetBool.Request(data=True))
+
+
+@fault('deactivated and activated')
+def deactivated(bench: Bench) -> None:
+    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        assert bench.graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
+            transition=Transition(id=number))).success
+    bench.tracking.connect()
+
+
+@fault('subscriber that cannot connect')
+def incompatible(bench: Bench) -> None:
+    bench.graph.node.create_subscription(Detection2DArray, '/tracks/detections', print, QoSProfile(
+        depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
+    bench.node.wait_for('/tracks/detections: a subscriber asks for another durability')
+
+
+@fault('the node is stopped for a second')
+def stopped(bench: Bench) -> None:
+    bench.node.process.send_signal(signal.SIGSTOP)
+    for _ in range(5):
+        bench.tracking.send(bench.next(), boxes=BOXES)
+        bench.graph.spin_for(0.2)
+    bench.node.process.send_signal(signal.SIGCONT)
+
+    def answers():
+        bench.tracking.send(bench.next(), boxes=BOXES)
+        bench.graph.spin_for(0.2)
+        return nanoseconds(bench.tracking.tracks[-1].header.stamp) == bench.tracking.stamp
+    bench.graph.spin_until(answers)
+
+
+@fault('camera and detector are killed')
+def peers_killed(bench: Bench) -> None:
+    def tracked(found: bool):
+        """Wait for three new arrays with both people in them, or without them."""
+        bench.tracking.tracks.clear()
+        bench.graph.spin_until(lambda: sum(
+            any(t.detection_index >= 0 for t in a.tracks) == found
+            for a in bench.tracking.tracks) >= 3)
+        return bench.tracking.tracks[-1].session
+
+    peers = {role: bench.peer(role) for role in ('camera', 'detector')}
+    try:
+        session = tracked(True)
+        for role, found in (('detector', False), ('camera', None)):
+            peers[role].kill()
+            peers[role].wait()
+            if found is not None:
+                tracked(found)
+            peers[role] = bench.peer(role)
+            assert tracked(True) == session
+    finally:
+        for peer in peers.values():
+            peer.kill()
+            peer.wait()
+    bench.graph.spin_for(2 * PATIENCE)
+
+
+@fault('the node is killed')
+def killed(bench: Bench) -> None:
+    before, = bench.tracking.track(boxes=BOXES)
+    bench.node.process.kill()
+    bench.node.process.wait()
+    bench.start(appearance='off')
+    after, = bench.tracking.track(boxes=BOXES)
+    assert abs(after.session - before.session) > 10
+    assert {(before.session, t.id) for t in before.tracks}.isdisjoint(
+        (after.session, t.id) for t in after.tracks)
+
+
+@fault('sim time without a clock')
+def no_clock(bench: Bench) -> None:
+    assert bench.node.stop() == 0
+    bench.start(appearance='off', use_sim_time='true')
+    bench.tracking.status('inputs', lambda s: 'no time has come on /clock' in s.message)
+    bench.tracking.track(3, boxes=BOXES)
+    assert not any(key.startswith('latency') for key in bench.tracking.values('tracking'))

@@ -1,0 +1,61 @@
+"""A network that cannot be loaded: one clear message, and tracking goes on without it."""
+import shutil
+
+import live
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_srvs.srv import Trigger
+
+from deepsort_ros.resources import share_path
+
+MODEL = 'models/deepsort_market1501.ckpt'
+
+
+def lines(node, *levels):
+    return [line for line in node.log().splitlines()
+            if any(f'[{level}]' in line for level in levels)]
+
+
+def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_by_reset(
+        start_node, graph, tmp_path):
+    path = tmp_path / 'mine.ckpt'
+    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
+    node.wait_for('active: by motion and overlap alone')
+    error, = lines(node, 'ERROR', 'FATAL')
+    assert f'{path} is not a file' in error and 'motion and overlap alone' in error
+    tracking = live.Tracking(graph)
+    first, second = tracking.track(2)
+    assert [t.id for t in first.tracks] == [t.id for t in second.tracks] != []
+    status = tracking.status('appearance')
+    assert status.level == DiagnosticStatus.ERROR
+    assert str(path) in status.message and 'reset' in status.message
+    assert len(lines(node, 'ERROR', 'FATAL')) == 1
+
+    shutil.copy(share_path(MODEL), path)
+    assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
+    status = tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK, 60.0)
+    assert status.message == 'always on CPU'
+    assert len(tracking.track()[0].tracks) == 1
+
+
+def test_a_corrupt_checkpoint_is_told_by_name_and_tracked_without(start_node, graph, tmp_path):
+    path = tmp_path / 'corrupt.ckpt'
+    path.write_bytes(share_path(MODEL).read_bytes()[:100_000])
+    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
+    node.wait_for('active: by motion and overlap alone')
+    error, = lines(node, 'ERROR', 'FATAL')
+    assert str(path) in error
+    assert len(live.Tracking(graph).track()[0].tracks) == 1
+    assert 'Traceback' not in node.log()
+
+
+def test_an_ascend_that_is_not_there_is_told_once_and_the_cpu_stands_in(start_node, graph):
+    node = start_node(device='Ascend', batch_buckets='[1]', n_init=1, publish_features='true')
+    node.wait_for('active: device CPU')
+    warning, = lines(node, 'WARN', 'ERROR', 'FATAL')
+    assert 'Ascend' in warning and 'CPU' in warning
+    tracking = live.Tracking(graph)
+    assert len(tracking.track()[0].tracks[0].feature) == 128
+    status = tracking.status('appearance')
+    assert status.level == DiagnosticStatus.WARN and 'Ascend' in status.message
+    values = {value.key: value.value for value in status.values}
+    assert values['device'] == 'CPU' and values['model'].endswith('.ckpt')
