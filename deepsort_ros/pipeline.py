@@ -92,6 +92,9 @@ def tracker_config(settings: Settings) -> TrackerConfig:
         score_noise=settings.score_noise,
         feature_momentum=settings.feature_momentum,
         motion_weight=settings.motion_weight,
+        feature_interval=(
+            settings.appearance_interval if settings.appearance == 'on_demand' else 0),
+        feature_budget=settings.appearance_budget,
     )
 
 
@@ -212,14 +215,10 @@ class Pipeline:
 
     def _features(self, frame: Frame, detections: Detections,
                   dt: float) -> tuple[NDArray[np.float32] | None, int]:
-        mode = self._settings.appearance
-        if (self._encoder is None or frame.image is None or mode == 'off'
+        if (self._encoder is None or frame.image is None or self._settings.appearance == 'off'
                 or self.encoder_error is not None or len(detections) == 0):
             return None, 0
-        # Appearance has no say in what becomes of low scores.
-        chosen = detections.score >= self._settings.min_confidence
-        if mode == 'on_demand':
-            chosen = self._tracker.needs_feature(detections, dt)
+        chosen = self._tracker.needs_feature(detections, dt)
         try:
             encoded = self._encoder.encode(frame.image, detections.tlwh[chosen], frame.encoding)
         except Exception as error:  # noqa: B902 whatever a device throws, tracking goes on

@@ -127,8 +127,13 @@ def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
     # A third box appears: it alone needs a feature.
     result = pipeline.process(frame(10, (*far, (600, 0, 20, 40))))
     assert result.crops == 1 and encoder.calls[-1] == 1
-    # Two boxes share a track's gate: appearance decides.
-    assert pipeline.process(frame(11, (*far, (303, 0, 20, 40)))).crops >= 2
+    # Two boxes overlap a track nearly alike: appearance decides. The third is not confirmed.
+    boxes = (*far, (301, 0, 20, 40), (600, 0, 20, 40))
+    assert pipeline.process(frame(11, boxes)).crops == 3
+    # And each gets a new one now and then, no more than the budget at once.
+    pipeline.apply(pipeline.settings.replace({'appearance_budget': 1}))
+    assert [result.crops for result in run(pipeline, range(12, 30), boxes=far)].count(1) >= 2
+    assert max(encoder.calls[-10:]) == 1
 
 
 def test_off_never_asks_the_encoder() -> None:

@@ -19,6 +19,10 @@ class TrackerConfig:
 
     Options, none of them in the paper:
 
+    :param feature_interval: detections may come without a feature where motion settles the match
+        (:mod:`~deepsort_ros.tracking.demand`), but each track needs one once in so many images;
+        0: every detection needs a feature.
+    :param feature_budget: most features needed in an image, 0: no limit.
     :param high_score: detections with a lower score start no track and only continue tracks
         seen in the last image, by overlap (second association of ByteTrack, arXiv 2110.06864).
     :param reid_window: time steps for which an ended track may come back under its id, to a new
@@ -38,6 +42,8 @@ class TrackerConfig:
     max_age: float = 30.0
     n_init: int = 3
     class_gating: bool = False
+    feature_interval: int = 0
+    feature_budget: int = 0
     high_score: float = -math.inf
     reid_window: float = 0.0
     score_noise: bool = False

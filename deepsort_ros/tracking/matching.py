@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
+from deepsort_ros.tracking import demand
 from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
@@ -73,18 +75,21 @@ class Matcher:
         within_age = confirmed & (table.elapsed <= self._config.max_age + TIME_TOLERANCE)
         free = (table.state >= TrackState.TENTATIVE) & (table.elapsed <= self.longest_age())
         left = seen.high.nonzero()[0]
-        stages = []
+        recent = table.time_since_update == 1
+        stages = [self._settled_pairs(left, seen, recent)]
+        left = stages[-1].left
+        free[stages[-1].row] = False
         if seen.features is not None:
             stages.append(self._by_appearance(
-                within_age.nonzero()[0], left, seen, seen.features))
+                np.flatnonzero(within_age & (free | ~recent)), left, seen, seen.features))
             left = stages[-1].left
             free[stages[-1].row] = False
 
-        recent = table.time_since_update == 1
         # The reference takes these rows out of a Python set. Their order decides nothing but
         # how the solver breaks ties, and with it the numbers of new tracks.
         unmatched = set(confirmed.nonzero()[0].tolist())
-        unmatched = unmatched - set(stages[0].row.tolist()) if stages else unmatched
+        taken = {row for stage in stages for row in stage.row.tolist()}
+        unmatched = unmatched - taken if seen.features is not None or taken else unmatched
         candidates = np.fromiter(unmatched, np.int64, len(unmatched))
         candidates = candidates[(free & recent)[candidates]]
         candidates = np.concatenate((np.flatnonzero(free & ~confirmed), candidates))
@@ -107,6 +112,38 @@ class Matcher:
                 np.flatnonzero(free & within_age & recent), low, seen, LOW_SCORE_IOU_DISTANCE))
         return Matching(np.concatenate([stage.row for stage in stages]),
                         np.concatenate([stage.column for stage in stages]), left)
+
+    def settled(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
+                classes: NDArray[np.int64], recent: NDArray[np.bool_],
+                elapsed: NDArray[np.float64]) -> NDArray[np.int64]:
+        """
+        Return (N,) the row that motion settles on for N detections, -1 where it is open.
+
+        Only on confirmed tracks that were seen in the last image and have a feature.
+
+        :param state: (6, M, 4) predicted; :param recent: (M,) seen in the last image.
+        :param elapsed: (M,) time steps since the last match.
+        """
+        table = self._table
+        eligible = ((table.state == TrackState.CONFIRMED) & recent
+                    & (elapsed <= self.longest_age()) & (self._gallery.count(table.slot) > 0))
+        if not eligible.any():
+            return np.full(len(tlwh), -1)
+        overlap = boxes.iou(boxes.to_tlwh(state[0]), tlwh)
+        overlap[self.other_class(slice(None), classes)] = 0.0
+        overlap[table.state == DORMANT] = 0.0
+        return demand.settled(overlap, eligible, 1.0 - self._config.max_iou_distance)
+
+    def _settled_pairs(self, left: NDArray[np.int64], seen: Observed,
+                       recent: NDArray[np.bool_]) -> Matching:
+        """Match detections without a feature where motion settles the matter."""
+        table = self._table
+        if not self._config.feature_interval or seen.described[left].all():
+            return Matching(left[:0], left[:0], left)
+        row = self.settled(
+            table.kalman, seen.tlwh[left], seen.classes[left], recent, table.elapsed)
+        row[seen.described[left]] = -1
+        return Matching(row[row >= 0], left[row >= 0], left[row < 0])
 
     def _by_appearance(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                        seen: Observed, features: NDArray[np.float32]) -> Matching:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 # State of a track that has ended and may come back; never reported.
 DORMANT = 0
 
-INTEGERS = 9
+INTEGERS = 10
 FLOATS = 2
 
 
@@ -25,6 +25,7 @@ class TrackTable:
 
     :ivar id, state, age, hits, time_since_update, first_seen, last_seen, detection_index: (M,)
         int64, as in :class:`~deepsort_ros.tracking.tracks.Tracks`.
+    :ivar feature_age: (M,) int64, images since the newest feature.
     :ivar slot: (M,) int64.
     :ivar score: (M,) float64, of the last matched detection.
     :ivar elapsed: (M,) float64, time steps since the last match.
@@ -42,7 +43,8 @@ class TrackTable:
     def _view(self, size: int) -> None:
         self._size = size
         (self.id, self.state, self.age, self.hits, self.time_since_update, self.first_seen,
-         self.last_seen, self.detection_index, self.slot) = self._integers[:, :size]
+         self.last_seen, self.detection_index, self.feature_age,
+         self.slot) = self._integers[:, :size]
         self.score, self.elapsed = self._floats[:, :size]
         self.kalman: NDArray[np.float64] = self._kalman[:, :size]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
+from deepsort_ros.tracking import demand
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.detections import Detections
@@ -117,6 +117,7 @@ class Tracker:
         classes = self._votes.codes(detections.class_id)
         table.kalman[:] = kalman.predict(table.kalman, dt)
         table.age += 1
+        table.feature_age += 1
         table.time_since_update += 1
         table.elapsed += dt
         table.detection_index[:] = -1
@@ -142,6 +143,7 @@ class Tracker:
             known = (described & high)[column]
             self._gallery.add(
                 slot[known], features[column[known]], self._config.feature_momentum)
+            table.feature_age[np.isin(table.slot, slot[known])] = 0
         if self._config.reid_window:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
@@ -167,35 +169,25 @@ class Tracker:
         """
         Return (N,) bool, True where the next update may need this detection's feature.
 
-        False only where appearance does not count, below ``high_score``, or where motion settles
-        the matter: a confirmed track that was seen in the last image and has a feature overlaps
-        this detection enough to match it, and neither is in the gate of, or overlaps, any other.
-        Changes nothing.
+        False where appearance does not count, below ``high_score``, and where motion settles the
+        matter: a confirmed track that was seen in the last image and has a feature overlaps this
+        detection, and clearly more than either overlaps any other. Such a track needs a feature
+        once in ``feature_interval`` images all the same; where that is 0 everything does. No
+        more than ``feature_budget`` are True: what is open goes first, in the order given, then
+        the oldest features. Changes nothing.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         """
-        needed: NDArray[np.bool_] = detections.score >= self._config.high_score
-        if len(self._table) and needed.any():
-            needed[needed] = ~self._settled(detections.select(needed), dt)
+        table, config = self._table, self._config
+        needed: NDArray[np.bool_] = detections.score >= config.high_score
+        if config.feature_interval and needed.any():
+            high = detections.select(needed)
+            row = self._matcher.settled(
+                kalman.predict(table.kalman, dt), high.tlwh, self._votes.codes(high.class_id),
+                table.time_since_update == 0, table.elapsed + dt)
+            needed[needed] = demand.chosen(
+                row, table.feature_age + 1, config.feature_interval, config.feature_budget)
         return needed
-
-    def _settled(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
-        table = self._table
-        state = kalman.predict(table.kalman, dt)
-        overlap = boxes.iou(boxes.to_tlwh(state[0]), detections.tlwh)
-        candidate = 1.0 - overlap <= self._config.max_iou_distance
-        settled = candidate.copy()
-        candidate[association.gate(state, boxes.to_xyah(detections.tlwh))] = True
-        candidate[table.state == DORMANT] = False
-        settled &= candidate.sum(axis=0) == 1
-        settled &= candidate.sum(axis=1, keepdims=True) == 1
-        settled &= ((table.state == TrackState.CONFIRMED) & (table.time_since_update == 0)
-                    & (table.elapsed + dt <= self._matcher.longest_age())
-                    & (self._gallery.count(table.slot) > 0))[:, None]
-        classes = self._votes.codes(detections.class_id)
-        settled[self._matcher.other_class(slice(None), classes)] = False
-        some: NDArray[np.bool_] = settled.any(axis=0)
-        return some
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,
                  ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:

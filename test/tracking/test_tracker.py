@@ -283,7 +283,6 @@ def test_updates_without_detections_are_fine_from_the_start() -> None:
     tracker = Tracker(TrackerConfig())
     assert len(see(tracker, times=3)) == 0
     assert len(tracker.update(Detections.empty(), np.empty((0, 8), dtype=np.float32))) == 0
-    assert tracker.needs_feature(Detections.empty(), 1.0).shape == (0,)
 
 
 @pytest.mark.parametrize('tlwh', [
@@ -335,45 +334,3 @@ def test_ten_thousand_detections_in_one_image_are_tracked() -> None:
     assert tracks.detection_index[0] == 0
     assert see(tracker, LEFT, features=[A]).id.tolist() == [1]
     assert tracker.nbytes < 100_000_000
-
-
-def test_needs_no_feature_where_motion_settles_the_match() -> None:
-    tracker = Tracker(TrackerConfig())
-    see(tracker, LEFT, RIGHT, features=[A, B], times=5)
-    near = [410.0, 100, 40, 100]
-    new = [800.0, 100, 40, 100]
-
-    def needed(*boxes: list[float]) -> list[bool]:
-        return tracker.needs_feature(Detections.from_arrays(boxes), 1.0).tolist()
-
-    assert needed(LEFT, RIGHT) == [False, False]
-    assert needed(LEFT, RIGHT, near) == [False, True, True]
-    assert needed(LEFT, RIGHT, new) == [False, False, True]
-    see(tracker, LEFT, RIGHT, new, features=[A, B, A])
-    assert needed(LEFT, RIGHT, new) == [False, False, True]
-    see(tracker, LEFT, features=[A])
-    assert needed(LEFT, RIGHT) == [False, True]
-
-
-def test_asking_for_needs_changes_nothing() -> None:
-    asked, silent = Tracker(TrackerConfig()), Tracker(TrackerConfig())
-    for tlwh, score, features in Scene(15, feature_length=8).frames(60):
-        detections = Detections.from_arrays(tlwh, score)
-        asked.needs_feature(detections, 1.0)
-        first, second = asked.update(detections, features), silent.update(detections, features)
-        for name, value in vars(first).items():
-            np.testing.assert_array_equal(value, getattr(second, name))
-
-
-def test_what_needs_no_feature_is_matched_without_one() -> None:
-    tracker = Tracker(TrackerConfig())
-    settled = 0
-    for tlwh, score, features in Scene(15, feature_length=8, size=(900.0, 500.0)).frames(100):
-        detections = Detections.from_arrays(tlwh, score)
-        needed = tracker.needs_feature(detections, 1.0)
-        features[~needed] = np.nan
-        tracks = tracker.update(detections, features)
-        matched = tracks.detection_index[(tracks.hits > 1) & (tracks.time_since_update == 0)]
-        assert set(np.flatnonzero(~needed)) <= set(matched.tolist())
-        settled += np.count_nonzero(~needed)
-    assert settled > 500

@@ -1,0 +1,58 @@
+"""
+Which detections need an appearance feature, and which matches motion settles without one.
+
+Not of the DeepSORT paper, which computes a feature for every detection.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A match is settled when its overlap (IoU) exceeds that of every rival pair by this much.
+CLEAR_MARGIN = 0.2
+
+
+def settled(overlap: NDArray[np.float64], eligible: NDArray[np.bool_],
+            least: float) -> NDArray[np.int64]:
+    """
+    Return (M,) the track that motion settles on for every detection, -1 where it is open.
+
+    :param overlap: (N, M) float64, IoU of predicted boxes and detections; 0 for pairs that
+        cannot match.
+    :param eligible: (N,) bool, tracks that motion may settle on; the others are rivals only.
+    :param least: smallest overlap of a match.
+    """
+    tracks, count = overlap.shape
+    if not tracks or not count:
+        return np.full(count, -1)
+    row, column = overlap.argmax(axis=0), np.arange(count)
+    best = overlap[row, column]
+    # What else wants the detection, and what else the track could take.
+    others = overlap.copy()
+    others[row, column] = 0.0
+    taken = np.sort(overlap, axis=1)
+    largest, second = taken[row, -1], taken[row, -2] if count > 1 else np.zeros(count)
+    rival = np.maximum(others.max(axis=0), np.where(best == largest, second, largest))
+    clear = eligible[row] & (best >= least) & (best - rival >= CLEAR_MARGIN)
+    return np.where(clear, row, -1)
+
+
+def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
+           budget: int) -> NDArray[np.bool_]:
+    """
+    Return (M,) bool, the detections to compute a feature of.
+
+    All that are open, and those of settled tracks whose newest feature is old. Where the budget
+    does not suffice, the open ones come first, in their order, then the oldest features.
+
+    :param track: (M,) of :func:`settled`.
+    :param age: (N,) images since the track's newest feature.
+    :param interval: images after which it is old; :param budget: most detections, 0: no limit.
+    """
+    never = np.iinfo(np.int64).max
+    # The last entry, where -1 points, stands for no track.
+    waiting = np.append(age, never)[track]
+    wanted: NDArray[np.bool_] = waiting >= interval
+    if budget and np.count_nonzero(wanted) > budget:
+        wanted[np.argsort(-waiting, kind='stable')[budget:]] = False
+    return wanted

@@ -1,0 +1,135 @@
+"""Features on demand: where motion settles a match, none is needed, and the match stands."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scenes import Scene
+
+from deepsort_ros.tracking import demand
+from deepsort_ros.tracking import Detections
+from deepsort_ros.tracking import Tracker
+from deepsort_ros.tracking import TrackerConfig
+from deepsort_ros.tracking import Tracks
+
+LEFT, RIGHT, NEW = [100.0, 100, 40, 100], [400.0, 100, 40, 100], [800.0, 100, 40, 100]
+A, B = np.eye(2, 8, dtype=np.float32)
+NONE = np.full(8, np.nan, dtype=np.float32)
+
+
+def see(tracker: Tracker, *boxes: list[float], features: object, times: int = 1) -> Tracks:
+    for _ in range(times):
+        tracks = tracker.update(Detections.from_arrays(boxes), np.array(features, np.float32))
+    return tracks
+
+
+def needed(tracker: Tracker, *boxes: list[float]) -> list[bool]:
+    return tracker.needs_feature(Detections.from_arrays(boxes), 1.0).tolist()
+
+
+def tracker_of_two(**options: int) -> Tracker:
+    tracker = Tracker(TrackerConfig(**{'feature_interval': 10, **options}))
+    see(tracker, LEFT, RIGHT, features=[A, B], times=5)
+    return tracker
+
+
+@pytest.mark.parametrize(('overlap', 'track'), [
+    ([[0.9, 0.0], [0.0, 0.8]], [0, 1]),
+    # Another track overlaps the first detection nearly as much, or clearly less.
+    ([[0.6], [0.5]], [-1]),
+    ([[0.6], [0.3]], [0]),
+    # Another detection overlaps the track nearly as much, or clearly less.
+    ([[0.6, 0.5]], [-1, -1]),
+    ([[0.6, 0.3]], [0, -1]),
+    ([[0.6, 0.6]], [-1, -1]),
+    ([[0.29]], [-1]),
+    ([[0.0, 0.0]], [-1, -1]),
+])
+def test_motion_settles_on_a_pair_without_a_rival(
+        overlap: list[list[float]], track: list[int]) -> None:
+    given = np.array(overlap)
+    assert demand.settled(given, np.ones(len(given), bool), 0.3).tolist() == track
+
+
+def test_motion_settles_on_no_track_that_is_only_a_rival() -> None:
+    assert demand.settled(np.array([[0.9]]), np.array([False]), 0.3).tolist() == [-1]
+    rivals = np.array([[0.6], [0.5]])
+    assert demand.settled(rivals, np.array([True, False]), 0.3).tolist() == [-1]
+
+
+def test_every_detection_needs_a_feature_unless_an_interval_is_given() -> None:
+    tracker = tracker_of_two(feature_interval=0)
+    assert needed(tracker, LEFT, RIGHT) == [True, True]
+    assert needed(tracker) == []
+
+
+def test_new_unconfirmed_contested_and_lost_ones_need_a_feature() -> None:
+    tracker = tracker_of_two()
+    assert needed(tracker, LEFT, RIGHT) == [False, False]
+    assert needed(tracker, LEFT, RIGHT, [401.0, 100, 40, 100]) == [False, True, True]
+    assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, True]
+    see(tracker, LEFT, RIGHT, NEW, features=[A, B, A])
+    assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, True]
+    see(tracker, LEFT, features=[A])
+    assert needed(tracker, LEFT, RIGHT) == [False, True]
+
+
+def test_a_track_without_any_feature_needs_one() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=10))
+    see(tracker, LEFT, features=[NONE], times=5)
+    assert needed(tracker, LEFT) == [True]
+
+
+def test_each_track_needs_a_feature_once_per_interval() -> None:
+    tracker = tracker_of_two(feature_interval=4)
+    asked = []
+    for _ in range(12):
+        wanted = needed(tracker, LEFT, RIGHT)
+        asked.append(wanted)
+        see(tracker, LEFT, RIGHT, features=np.where(np.array(wanted)[:, None], [A, B], NONE))
+    assert asked == 3 * [[False, False], [False, False], [False, False], [True, True]]
+
+
+def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() -> None:
+    tracker = tracker_of_two(feature_interval=3, feature_budget=2)
+    see(tracker, LEFT, RIGHT, features=[A, NONE])
+    see(tracker, LEFT, RIGHT, features=[NONE, NONE], times=3)
+    new, other = NEW, [1200.0, 100, 40, 100]
+    assert needed(tracker, LEFT, RIGHT) == [True, True]
+    assert needed(tracker, LEFT, RIGHT, new) == [False, True, True]
+    assert needed(tracker, LEFT, other, RIGHT, new, [1600.0, 0, 9, 9]) == [
+        False, True, False, True, False]
+
+
+def test_a_settled_match_stands_whatever_looks_alike_comes_into_the_gate() -> None:
+    tracker = tracker_of_two()
+    # A stranger in the clothes of the left track, in its gate but beside it.
+    stranger = [128.0, 100, 40, 100]
+    assert needed(tracker, LEFT, stranger) == [False, True]
+    tracks = see(tracker, LEFT, stranger, features=[NONE, A])
+    assert tracks.detection_index.tolist() == [0, -1, 1] and tracks.id.tolist() == [1, 2, 3]
+
+
+def test_asking_for_needs_changes_nothing() -> None:
+    config = TrackerConfig(feature_interval=5, feature_budget=3)
+    asked, silent = Tracker(config), Tracker(config)
+    for tlwh, score, features in Scene(15, feature_length=8).frames(60):
+        detections = Detections.from_arrays(tlwh, score)
+        asked.needs_feature(detections, 1.0)
+        first, second = asked.update(detections, features), silent.update(detections, features)
+        for name, value in vars(first).items():
+            np.testing.assert_array_equal(value, getattr(second, name))
+
+
+def test_what_needs_no_feature_is_matched_without_one() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=10))
+    settled = total = 0
+    for tlwh, score, features in Scene(15, feature_length=8, size=(900.0, 500.0)).frames(100):
+        detections = Detections.from_arrays(tlwh, score)
+        wanted = tracker.needs_feature(detections, 1.0)
+        features[~wanted] = np.nan
+        tracks = tracker.update(detections, features)
+        matched = tracks.detection_index[(tracks.hits > 1) & (tracks.time_since_update == 0)]
+        assert set(np.flatnonzero(~wanted)) <= set(matched.tolist())
+        settled += np.count_nonzero(~wanted)
+        total += len(wanted)
+    assert settled > 0.6 * total
