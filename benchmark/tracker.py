@@ -4,9 +4,14 @@ Measure the tracker core against others on the same seeded scenes.
     python benchmark/tracker.py --objects 10 50 200 500
 
 Every contender runs in a process of its own, with one BLAS thread, and all take turns over the
-same frames, so that what else the machine does falls on all alike. deep-sort-realtime comes from
-PyPI into an environment of its own (``--environments``, made when missing); its core is the
-reference algorithm. ``paper`` is the loop-based implementation the tests compare with.
+same frames, so that what else the machine does falls on all alike. The others come from PyPI, each
+into an environment of its own (``--environments``, made when missing). deep-sort-realtime's core
+is the reference algorithm; norfair, trackers (Roboflow's ByteTrack), pyxtrackers (ByteTrack in
+Cython) and trackforge (ByteTrack in Rust) look at motion alone, so they do less. ``paper`` is the
+loop-based implementation the tests compare with. ``floor`` is no tracker: one product of all
+features and one assignment of the same size, what appearance and optimal matching cost at least
+when done whole.
+
 Ids are compared frame by frame; scenes are drawn outside the timing. deep-sort-realtime adds each
 track's last feature to its gallery again in every frame, so a full gallery holds fewer different
 ones than the reference's, and its ids part from ours once galleries fill: compare ids with a
@@ -33,9 +38,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking')]
 
 from scenes import Scene  # noqa: E402  a test helper, shared
 
-PEERS = {'deep-sort-realtime': [
-    'deep-sort-realtime==1.3.2', 'numpy==1.26.4', 'scipy', 'opencv-python-headless<4.12',
-    'setuptools<80']}
+PEERS = {
+    'deep-sort-realtime': [
+        'deep-sort-realtime==1.3.2', 'numpy==1.26.4', 'scipy', 'opencv-python-headless<4.12',
+        'setuptools<80'],
+    'norfair': ['norfair==2.3.0'],
+    'trackers': ['trackers==2.6.1'],
+    'pyxtrackers': ['pyxtrackers==2026.3.3'],
+    'trackforge': ['trackforge==0.4.0', 'numpy'],
+}
 WARM_UP = 60
 TURN = 10
 
@@ -95,8 +106,90 @@ def deep_sort_realtime(nn_budget: int) -> Contender:
     return take
 
 
+def norfair(_: int) -> Contender:
+    """Return norfair, by overlap."""
+    from norfair import Detection
+    from norfair import Tracker
+    tracker = Tracker('iou', 0.7, hit_counter_max=30, initialization_delay=2)
+
+    def rows(tracks: Any) -> list[Any]:
+        return [(t.id, *t.estimate[0].tolist(), *(t.estimate[1] - t.estimate[0]).tolist())
+                for t in tracks]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        detections = [Detection(np.array([box[:2], box[:2] + box[2:]])) for box in tlwh]
+        return lambda: tracker.update(detections), rows
+    return take
+
+
+def trackers(_: int) -> Contender:
+    """Return the ByteTrack of Roboflow's trackers."""
+    import supervision
+    from trackers import ByteTrackTracker
+    tracker = ByteTrackTracker(lost_track_buffer=30, minimum_consecutive_frames=3)
+
+    def rows(tracks: Any) -> list[Any]:
+        return [(int(number), *box[:2].tolist(), *(box[2:] - box[:2]).tolist())
+                for number, box in zip(tracks.tracker_id, tracks.xyxy) if number >= 0]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        corners = np.concatenate((tlwh[:, :2], tlwh[:, :2] + tlwh[:, 2:]), axis=1)
+        detections = supervision.Detections(
+            corners, confidence=score, class_id=np.zeros(len(score), dtype=int))
+        return lambda: tracker.update(detections), rows
+    return take
+
+
+def pyxtrackers(_: int) -> Contender:
+    """Return pyxtrackers' ByteTrack."""
+    from pyxtrackers import BYTETracker
+    tracker = BYTETracker()
+
+    def rows(tracks: Any) -> list[Any]:
+        return [(int(row[4]), *row[:2].tolist(), *(row[2:4] - row[:2]).tolist())
+                for row in tracks]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        detections = np.column_stack((tlwh[:, :2], tlwh[:, :2] + tlwh[:, 2:], score))
+        return lambda: tracker.update(detections), rows
+    return take
+
+
+def trackforge(_: int) -> Contender:
+    """Return trackforge's ByteTrack; its DEEPSORT never fills its gallery."""
+    from trackforge import BYTETRACK
+    tracker = BYTETRACK()
+
+    def rows(tracks: Any) -> list[Any]:
+        return [(row[0], *row[1]) for row in tracks]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        detections = [(box, s, 0) for box, s in zip(tlwh.tolist(), score.tolist())]
+        return lambda: tracker.update(detections), rows
+    return take
+
+
+def floor(nn_budget: int) -> Contender:
+    """Return one product of features with all galleries' and one assignment, no tracking."""
+    from scipy.optimize import linear_sum_assignment
+    galleries: list[np.ndarray] = []
+
+    def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
+        if not galleries:
+            galleries.append(np.repeat(features, nn_budget, axis=0))
+
+        def step() -> Any:
+            cosine = features @ galleries[0].T
+            return linear_sum_assignment(1 - cosine.reshape(len(features), -1, nn_budget).max(2))
+        return step, lambda _: []
+    return take
+
+
 CONTENDERS = {'deepsort_ros': deepsort_ros, 'deep-sort-realtime': deep_sort_realtime,
-              'paper': paper}
+              'paper': paper, 'floor': floor, 'norfair': norfair, 'trackers': trackers,
+              'pyxtrackers': pyxtrackers, 'trackforge': trackforge}
+# Those that give the reference's ids.
+SAME = ('deep-sort-realtime', 'paper')
 
 
 def work(name: str, objects: int, options: argparse.Namespace) -> None:
@@ -125,7 +218,7 @@ class Worker:
         self.seconds: list[float] = []
         self.results: list[list[Any]] = []
         self._process = subprocess.Popen(
-            [python, __file__, '--worker', name, '--objects', str(objects),
+            [python, '-W', 'ignore', __file__, '--worker', name, '--objects', str(objects),
              '--seed', str(options.seed), '--nn-budget', str(options.nn_budget)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -185,8 +278,8 @@ def compare(objects: int, options: argparse.Namespace) -> Iterator[dict[str, Any
             'objects': objects, 'contender': worker.name, 'frames': len(worker.seconds),
             'median_ms': float(np.median(ms)), 'p99_ms': float(np.quantile(ms, 0.99)),
             'ratio': float(np.median(ms) / np.median(1e3 * np.array(own.seconds[WARM_UP:]))),
-            'same_ids': f'{both - len(differ)}/{both}' if worker is not own else '',
-            'first_difference': differ[0] if differ else None}
+            'same_ids': f'{both - len(differ)}/{both}' if worker.name in SAME else '',
+            'first_difference': differ[0] if differ and worker.name in SAME else None}
 
 
 def churn(frames: int) -> Iterator[dict[str, Any]]:
