@@ -9,9 +9,9 @@ import logging
 import os
 import sys
 
-# On CPUs with AVX-512 the oneDNN inside MindSpore wraps convolutions of plain NCHW into channels-last
-# ones but leaves the weights plain, which only its reference loop takes, 100 times slower; limited
-# to AVX2 it takes its gemm convolution.
+# On CPUs with AVX-512 the oneDNN inside MindSpore wraps convolutions of plain NCHW into
+# channels-last ones but leaves the weights plain, which only its reference loop takes, 100 times
+# slower; limited to AVX2 it takes its gemm convolution.
 ISA_VARIABLE = 'ONEDNN_MAX_CPU_ISA'
 
 if 'mindspore' in sys.modules and ISA_VARIABLE not in os.environ:
