@@ -71,10 +71,10 @@ class Settings:
         0, 'on_demand: most features computed for one image, where motion leaves most open; 0 '
         'sets no limit', minimum=0, maximum=100000, dynamic=True)
     min_confidence: float = _setting(
-        0.3, 'detections with a lower score start no track, and are ignored below '
+        0.5, 'detections with a lower score start no track, and are ignored below '
         'low_confidence', dynamic=True)
     low_confidence: float = _setting(
-        0.3, 'detections with a score between this and min_confidence continue tracks seen in '
+        0.1, 'detections with a score between this and min_confidence continue tracks seen in '
         'the last image, by overlap (ByteTrack); min_confidence or more: none do', dynamic=True)
     nms_max_overlap: float = _setting(
         1.0, 'a detection covered by a better one by more than this share is ignored; 1 keeps '
@@ -96,7 +96,7 @@ class Settings:
     max_iou_distance: float = _setting(
         0.7, 'largest 1 - IoU of a match by overlap', minimum=0.0, maximum=1.0, dynamic=True)
     max_age: float = _setting(
-        1.0, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
+        1.5, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
         maximum=3600.0, dynamic=True)
     n_init: int = _setting(
         3, 'consecutive detections that confirm a track', minimum=1, maximum=1000,

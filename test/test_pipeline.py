@@ -13,7 +13,7 @@ from deepsort_ros.tracking import TrackState
 
 IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
 STEP = NANOSECONDS // 10
-SETTINGS = Settings(frame_rate=10.0)
+SETTINGS = Settings(frame_rate=10.0, max_age=1.0)
 
 
 class Encoder:
@@ -44,7 +44,7 @@ def test_detections_are_left_out_by_reason_and_counted() -> None:
          (np.nan, 0, 1, 1), (0, 0, 0, 40), (300, 0, 20, 40), (400, 0, 20, 40)],
         [0.9, 0.8, 0.2, 0.7, 0.9, 0.9, 0.9, 0.6, 0.5],
         ['person', 'person', 'person', 'car', 'person', 'person', 'person', 'person', 'person'])
-    settings = Settings(classes=('person',), min_confidence=0.3, min_box_height=10.0,
+    settings = Settings(classes=('person',), low_confidence=0.3, min_box_height=10.0,
                         nms_max_overlap=0.5, max_detections=2)
     kept, ignored = wanted(detections, settings)
     assert kept.index.tolist() == [0, 7]

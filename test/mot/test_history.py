@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepsort_ros.commands.common import preset
 from deepsort_ros.mot.history import DISTANCES
 from deepsort_ros.mot.history import HistoryWriter
 from deepsort_ros.mot.history import read_history
@@ -46,7 +47,7 @@ def test_every_match_of_a_real_run_lies_within_the_limits_of_its_stage(
         data: Path, tmp_path: Path) -> None:
     stored = StoredFeatures(data / 'golden' / 'mars128' / 'TUD-Stadtmitte.npy')
     sequence = open_sequence(data / 'mot' / 'TUD-Stadtmitte', stored.table)
-    settings = Settings(class_gating=False)
+    settings = Settings().replace(preset('mot16'))
     track(sequence, settings, stored, tmp_path / 'r.txt', history=tmp_path / 'h.csv')
     history = read_history(tmp_path / 'h.csv')
     matched = np.isfinite(history.motion)

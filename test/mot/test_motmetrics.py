@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deepsort_ros.commands.common import preset
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.evaluation import Pair
@@ -47,7 +48,8 @@ def pair_of(data: Path, tmp_path: Path, name: str, source: str, lost: str,
     if source != 'reference':
         results = tmp_path / f'{name}.txt'
         sequence = open_sequence(folder, folder / 'det' / f'{source}.txt')
-        track(sequence, Settings(appearance='off').replace(changes), None, results, lost)
+        settings = Settings().replace({**preset('mot16'), 'appearance': 'off', **changes})
+        track(sequence, settings, None, results, lost)
     return find_pairs([folder, results])[0]
 
 

@@ -9,6 +9,7 @@ from browser import document
 from browser import needs_chromium
 from browser import screenshot
 
+from deepsort_ros.commands.common import preset
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.evaluation import Pair
@@ -148,7 +149,7 @@ def test_the_browser_would_tell_of_an_error(page: Path, tmp_path: Path) -> None:
 def test_a_real_run_has_its_distances_in_the_page(data: Path, tmp_path: Path) -> None:
     folder = data / 'mot' / 'TUD-Campus'
     stored = StoredFeatures(data / 'golden' / 'mars128' / 'TUD-Campus.npy')
-    track(open_sequence(folder, stored.table), Settings(class_gating=False), stored,
+    track(open_sequence(folder, stored.table), Settings().replace(preset('mot16')), stored,
           tmp_path / 'r.txt', history=tmp_path / 'h.csv')
     pair = find_pairs([folder, tmp_path / 'r.txt'])[0]
     summary = write_report(pair, tmp_path / 'p.html',

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepsort_ros.commands.common import preset
 from deepsort_ros.mot.reproduction import format_reproduction
 from deepsort_ros.mot.reproduction import Inputs
 from deepsort_ros.mot.reproduction import PUBLISHED_SEQUENCES
@@ -14,7 +15,7 @@ from deepsort_ros.mot.scores import Scores
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.settings import Settings
 
-SETTINGS = Settings(class_gating=False, frame_rate=30.0)
+SETTINGS = Settings().replace(preset('mot16'))
 
 
 class Mean:

@@ -140,9 +140,9 @@ def test_the_mirror_and_the_overlay_are_published_while_somebody_listens(trackin
 
 def test_dynamic_parameters_take_effect_with_the_next_image(tracking, graph):
     assert len(tracking.track(1, scores=[0.5])[0].tracks) == 1
-    assert set_parameters(graph, min_confidence=0.9).successful
+    assert set_parameters(graph, min_confidence=0.9, low_confidence=0.9).successful
     array, = tracking.track(1, scores=[0.5])
-    assert set_parameters(graph, min_confidence=0.3).successful
+    assert set_parameters(graph, min_confidence=0.5, low_confidence=0.1).successful
     assert [track.state for track in array.tracks] == [3]
 
 
