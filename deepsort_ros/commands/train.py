@@ -34,6 +34,10 @@ def add(commands: Any) -> None:
             f'--{option.name.replace("_", "-")}', type=kind, default=option.default,
             choices=option.metadata['choices'] or None, metavar=kind.__name__.upper()
             if not option.metadata['choices'] else None, help=option.metadata['help'] + default)
+    parser.add_argument('--distribute', action='store_true',
+                        help='share the work among processes: msrun --worker_num=N '
+                        '--local_worker_num=N --join=True $(which deepsort) train ... '
+                        '--distribute')
     parser.add_argument('--resume', action='store_true', help='go on from training.ckpt')
     add_json(parser)
 
@@ -43,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.training import train
     given = {option.name: getattr(args, option.name) for option in OPTIONS}
     try:
-        config = TrainConfig(args.data, args.output, resume=args.resume, **given)
+        config = TrainConfig(args.data, args.output, distribute=args.distribute,
+                             resume=args.resume, **given)
     except ValueError as error:
         raise SettingError(str(error)) from error
     try:

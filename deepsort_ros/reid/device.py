@@ -16,13 +16,14 @@ class DeviceError(RuntimeError):
     """No device can run the network; the message says what was tried."""
 
 
-def select_device(device: str, device_id: int) -> tuple[str, str]:
+def select_device(device: str, device_id: int | None) -> tuple[str, str]:
     """
     Make MindSpore use a device, for the whole process and all its threads.
 
     A device that is asked for and not there is replaced by the CPU, with one warning logged.
 
     :param device: ``auto`` (the first of Ascend, GPU, CPU that works), or one of these.
+    :param device_id: None leaves it to what started the process.
     :returns: the device in use, and a sentence when it is not the one asked for, else ''.
     :raises ValueError: no such kind of device.
     :raises DeviceError: not even the CPU can be used, for example because MindSpore already
@@ -36,14 +37,14 @@ def select_device(device: str, device_id: int) -> tuple[str, str]:
         if not fault:
             if device in ('auto', name):
                 return name, ''
-            note = f'device {device} {device_id} is not available ({reason}); using {name}'
+            note = f'device {device} {device_id or 0} is not available ({reason}); using {name}'
             _log.warning('%s', note)
             return name, note
         reason = reason or fault
     raise DeviceError(f'device: {device} {device_id} cannot be used: {reason}')
 
 
-def _use(name: str, device_id: int) -> str:
+def _use(name: str, device_id: int | None) -> str:
     """Try a device; return what is wrong with it, '' when nothing."""
     with _quiet():
         try:
@@ -52,6 +53,9 @@ def _use(name: str, device_id: int) -> str:
                 return ''
             if not ms.hal.is_available(name):
                 return 'this MindSpore finds no driver for it'
+            if device_id is None:
+                ms.set_device(name)
+                return ''
             count = ms.hal.device_count(name)
             if device_id >= count:
                 return f'there are {count}'
@@ -59,6 +63,24 @@ def _use(name: str, device_id: int) -> str:
         except (RuntimeError, ValueError) as error:
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ''
+
+
+def join_group() -> tuple[int, int]:
+    """
+    Join the processes that ``msrun`` has started; return the own number and how many there are.
+
+    To be called once, after :func:`select_device`.
+
+    :raises DeviceError: this process was not started by ``msrun``, or the others are not there.
+    """
+    from mindspore import communication
+    try:
+        communication.init()
+        return int(communication.get_rank()), int(communication.get_group_size())
+    except (RuntimeError, ValueError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DeviceError(
+            f'distribute: start with "msrun --worker_num=N ..."; {reason}') from error
 
 
 @contextmanager

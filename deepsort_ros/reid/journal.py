@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.reid.evaluation import ReidScores
+
 LOG_NAME = 'log.csv'
 SCORES_NAME = 'scores.csv'
 CURVES_NAME = 'curves.png'
@@ -24,7 +26,43 @@ PALE = (215, 215, 215)
 SMOOTHED = 25
 
 
-class Table:
+class Journal:
+    """
+    The tables and the curves of a run.
+
+    :param folder: to write to; :param done: steps an interrupted run has done.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        """Go on with the tables that are there."""
+        self._folder = folder
+        self._log = _Table(folder / LOG_NAME, LOG_COLUMNS, done)
+        self._scores = _Table(folder / SCORES_NAME, SCORE_COLUMNS, done)
+
+    def add_losses(self, step: int, loss: float, identity_loss: float, triplet_loss: float,
+                   learning_rate: float) -> None:
+        """Write what a step has brought."""
+        self._log.add(step, (f'{loss:.5f}', f'{identity_loss:.5f}', f'{triplet_loss:.5f}',
+                             f'{learning_rate:.3e}'))
+
+    def add_scores(self, step: int, scores: ReidScores) -> None:
+        """Write what a test has brought."""
+        self._scores.add(step, [f'{value:.4f}' for value in (
+            scores.rank1, scores.rank5, scores.rank10, scores.mean_ap)])
+
+    def draw(self) -> None:
+        """Bring the files and the picture up to date."""
+        self._log.flush()
+        self._scores.flush()
+        draw_curves(self._folder)
+
+    def close(self) -> None:
+        """End the tables."""
+        self._log.close()
+        self._scores.close()
+
+
+class _Table:
     """
     A CSV file that grows by rows, the first column the step.
 

@@ -60,6 +60,8 @@ class TrainConfig:
         identity.
     :param output: folder for ``model.ckpt``, ``training.ckpt`` (to resume), ``log.csv``,
         ``scores.csv`` and ``curves.png``.
+    :param distribute: one of several processes under ``msrun``, each with batches of its own; the
+        gradients are averaged, the first process writes. ``device_id`` is left to ``msrun``.
     :param resume: go on from ``training.ckpt`` in the output folder; with the same
         configuration this repeats an uninterrupted run exactly.
     :raises ValueError: a number without meaning; the message names it.
@@ -93,6 +95,7 @@ class TrainConfig:
     device: str = _option('auto', 'the first of Ascend, GPU, CPU that works, or one of them',
                           choices=('auto', 'Ascend', 'GPU', 'CPU'))
     device_id: int = _option(0, 'which of them', 0)
+    distribute: bool = False
     resume: bool = False
 
     def __post_init__(self) -> None:

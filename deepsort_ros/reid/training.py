@@ -17,17 +17,13 @@ from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import read_crops
 from deepsort_ros.reid.dataset import retrieval_test
 from deepsort_ros.reid.dataset import RetrievalTest
+from deepsort_ros.reid.device import join_group
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.encoder import Encoder
 from deepsort_ros.reid.evaluation import encode_crops
 from deepsort_ros.reid.evaluation import ReidScores
 from deepsort_ros.reid.evaluation import score_features
-from deepsort_ros.reid.journal import draw_curves
-from deepsort_ros.reid.journal import LOG_COLUMNS
-from deepsort_ros.reid.journal import LOG_NAME
-from deepsort_ros.reid.journal import SCORE_COLUMNS
-from deepsort_ros.reid.journal import SCORES_NAME
-from deepsort_ros.reid.journal import Table
+from deepsort_ros.reid.journal import Journal
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.preprocess import normalise
@@ -90,40 +86,51 @@ def _objective(network: AppearanceNetwork, recipe: Recipe) -> Callable[[Any, Any
     return losses
 
 
-def _compiled_step(network: AppearanceNetwork, recipe: Recipe, optimizer: Any,
+def _compiled_step(network: AppearanceNetwork, recipe: Recipe, optimizer: Any, group: int,
                    half: bool) -> Callable[[Any, Any, Any], Any]:
-    """Return the compiled function from a batch to its losses that takes an optimizer step."""
-    if half:
-        for _, cell in network.cells_and_names():
-            if isinstance(cell, (nn.Conv2d, nn.Dense)):
-                cell.to_float(ms.float16)
-        losses = _objective(network, recipe)
+    """
+    Return the compiled function from a batch to its losses that takes an optimizer step.
 
-        def scaled(images: Any, labels: Any, kept: Any) -> Any:
-            loss, identity, triplet = losses(images, labels, kept)
-            return LOSS_SCALE * loss, identity, triplet
-
-        gradient = ms.value_and_grad(scaled, None, optimizer.parameters, has_aux=True)
+    :param group: processes that average their gradients; :param half: half precision.
+    """
+    losses = _objective(network, recipe)
+    parameters = optimizer.parameters
+    reduce: Any = None
+    if group > 1:
+        reduce = nn.DistributedGradReducer(parameters, degree=group)
+    if not half:
+        gradient = ms.value_and_grad(losses, None, parameters, has_aux=True)
 
         @ms.jit
-        def half_step(images: Any, labels: Any, kept: Any) -> Any:
-            (loss, identity, triplet), gradients = gradient(images, labels, kept)
-            # A batch whose gradients leave the range of half precision is passed over.
-            if ms.amp.all_finite(gradients):
-                optimizer(ops.HyperMap()(_unscaled, gradients))
-            return loss / LOSS_SCALE, identity, triplet
+        def step(images: Any, labels: Any, kept: Any) -> Any:
+            result, gradients = gradient(images, labels, kept)
+            if group > 1:
+                gradients = reduce(gradients)
+            optimizer(gradients)
+            return result
 
-        return half_step
-    gradient = ms.value_and_grad(
-        _objective(network, recipe), None, optimizer.parameters, has_aux=True)
+        return step
+    for _, cell in network.cells_and_names():
+        if isinstance(cell, (nn.Conv2d, nn.Dense)):
+            cell.to_float(ms.float16)
+
+    def scaled(images: Any, labels: Any, kept: Any) -> Any:
+        loss, identity, triplet = losses(images, labels, kept)
+        return LOSS_SCALE * loss, identity, triplet
+
+    gradient = ms.value_and_grad(scaled, None, parameters, has_aux=True)
 
     @ms.jit
-    def step(images: Any, labels: Any, kept: Any) -> Any:
+    def half_step(images: Any, labels: Any, kept: Any) -> Any:
         (loss, identity, triplet), gradients = gradient(images, labels, kept)
-        optimizer(gradients)
-        return loss, identity, triplet
+        if group > 1:
+            gradients = reduce(gradients)
+        # A batch whose gradients leave the range of half precision is passed over.
+        if ms.amp.all_finite(gradients):
+            optimizer(ops.HyperMap()(_unscaled, gradients))
+        return loss / LOSS_SCALE, identity, triplet
 
-    return step
+    return half_step
 
 
 def _unscaled(gradient: Any) -> Any:
@@ -134,7 +141,9 @@ class _Run:
     """Network, optimizer and compiled step of one training run."""
 
     def __init__(self, config: TrainConfig, crops: Crops) -> None:
-        self._device, _ = select_device(config.device, config.device_id)
+        self._device, _ = select_device(
+            config.device, None if config.distribute else config.device_id)
+        self._rank, self._group = join_group() if config.distribute else (0, 1)
         ms.set_seed(config.seed)
         labels, self._labels = np.unique(crops.identity, return_inverse=True)
         self._config = config
@@ -153,7 +162,14 @@ class _Run:
         self.optimizer = self._optimizer()
         half = config.precision == 'fp16' or (
             config.precision == 'auto' and self._device == 'Ascend')
-        self._step = _compiled_step(self.network, self._recipe, self.optimizer, half)
+        self._step = _compiled_step(
+            self.network, self._recipe, self.optimizer, self._group, half)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes what comes of the run."""
+        return self._rank == 0
+
 
     def _optimizer(self) -> Any:
         trained = [p for p in self.network.trainable_params()
@@ -169,8 +185,10 @@ class _Run:
     def step(self, number: int) -> Progress:
         """Take one step; everything random depends on its number and the seed alone."""
         config, recipe = self._config, self._recipe
-        rows = self._sampler.batch(number)
-        generator = np.random.default_rng((config.seed, 2, number))
+        # Every process takes a batch of its own.
+        batch = number * self._group + self._rank
+        rows = self._sampler.batch(batch)
+        generator = np.random.default_rng((config.seed, 2, batch))
         crops = augment(self._crops.images[rows], generator, recipe.padding, recipe.erasing)
         images = normalise(halved(crops) if number < config.half_size_steps else crops)
         kept = (generator.random((len(rows), FLAT_SIZE), dtype=np.float32) >= config.dropout)
@@ -230,16 +248,18 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
     :raises ArithmeticError: the loss is no number any more.
     """
     crops, held_out = read_crops(config.data).split(config.held_out)
-    test = retrieval_test(held_out) if config.evaluate_every and len(held_out) else None
     config.output.mkdir(parents=True, exist_ok=True)
     run = _Run(config, crops)
     done = run.restore() if config.resume else 0
     _log.info('%d crops of %d identities, from step %d of %d',
               len(crops), len(np.unique(crops.identity)), done, config.steps)
-    with contextlib.ExitStack() as stack:
-        log, scores = (
-            stack.enter_context(contextlib.closing(Table(config.output / name, columns, done)))
-            for name, columns in ((LOG_NAME, LOG_COLUMNS), (SCORES_NAME, SCORE_COLUMNS)))
+    if not run.writes:
+        while done < config.steps:
+            run.step(done)
+            done += 1
+        return config.output / MODEL_NAME
+    test = retrieval_test(held_out) if config.evaluate_every and len(held_out) else None
+    with contextlib.closing(Journal(config.output, done)) as journal:
         try:
             while done < config.steps:
                 state = run.step(done)
@@ -247,19 +267,15 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
                 if not math.isfinite(state.loss):
                     raise ArithmeticError(
                         f'the loss of step {done} is {state.loss}; a lower learning_rate helps')
-                log.add(done, (f'{state.loss:.5f}', f'{state.identity_loss:.5f}',
-                               f'{state.triplet_loss:.5f}', f'{state.learning_rate:.3e}'))
+                journal.add_losses(done, state.loss, state.identity_loss, state.triplet_loss,
+                                   state.learning_rate)
                 if progress is not None:
                     progress(state)
                 if test is not None and done % config.evaluate_every == 0:
-                    found = run.scores(test)
-                    scores.add(done, [f'{value:.4f}' for value in (
-                        found.rank1, found.rank5, found.rank10, found.mean_ap)])
+                    journal.add_scores(done, run.scores(test))
                 if done % config.save_every == 0 or done == config.steps:
-                    log.flush()
-                    scores.flush()
                     run.save(done)
-                    draw_curves(config.output)
+                    journal.draw()
         except KeyboardInterrupt:
             run.save(done)
             raise

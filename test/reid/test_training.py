@@ -1,5 +1,10 @@
 """Real, tiny training runs."""
 import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -173,3 +178,28 @@ def test_half_precision_trains_as_well(people, uninterrupted, tmp_path):
     exact = [float(row['loss']) for row in rows(uninterrupted)][:3]
     np.testing.assert_allclose([float(row['loss']) for row in rows(tmp_path)], exact, rtol=0.05)
     checkpoint.feature_parameters(tmp_path / 'model.ckpt')
+
+
+def test_processes_under_msrun_take_batches_of_their_own_and_average_gradients(
+        people, uninterrupted, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    scripts = Path(sys.executable).parent
+    program = tmp_path / 'program.py'
+    program.write_text('import sys\nfrom deepsort_ros.cli import main\nsys.exit(main())\n')
+    done = subprocess.run(
+        [scripts / 'msrun', '--worker_num=2', '--local_worker_num=2', f'--master_port={port}',
+         '--join=True', f'--log_dir={tmp_path / "logs"}', program, 'train', people,
+         tmp_path / 'out', '--distribute', '--steps', '2', '--identities', '2', '--crops', '2',
+         '--held-out', '1', '--warmup-steps', '2', '--device', 'CPU'],
+        env={**os.environ, 'PATH': f'{scripts}:{os.environ["PATH"]}',
+             'PYTHONPATH': str(Path(__file__).parents[2])},
+        cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    alone = [float(row['loss']) for row in rows(uninterrupted)][:2]
+    first, second = (float(row['loss']) for row in rows(tmp_path / 'out'))
+    # The first batch of the first process is that of a single one; then they differ.
+    assert first == pytest.approx(alone[0], abs=1e-4)
+    assert abs(second - alone[1]) > 1e-3
+    checkpoint.feature_parameters(tmp_path / 'out' / 'model.ckpt')
