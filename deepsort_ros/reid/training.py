@@ -170,7 +170,6 @@ class _Run:
         """Whether this process writes what comes of the run."""
         return self._rank == 0
 
-
     def _optimizer(self) -> Any:
         trained = [p for p in self.network.trainable_params()
                    if not p.name.startswith('batch_norm.')]
