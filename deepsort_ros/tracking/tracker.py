@@ -143,7 +143,9 @@ class Tracker:
             known = (described & high)[column]
             self._gallery.add(
                 slot[known], features[column[known]], self._config.feature_momentum)
-            table.feature_age[np.isin(table.slot, slot[known])] = 0
+            fresh = np.zeros(max(table.slot.max(initial=0), slot.max(initial=0)) + 1, dtype=bool)
+            fresh[slot[known]] = True
+            table.feature_age[fresh[table.slot]] = 0
         if self._config.reid_window:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
