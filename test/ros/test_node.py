@@ -122,6 +122,7 @@ def test_every_kind_of_publisher_connects(tracking, graph, reliability, durabili
     tracking.images, tracking.detections = (
         graph.publisher(kind, topic, qos)
         for kind, topic in ((Image, '/image'), (Detection2DArray, '/detections')))
+    tracking.connect()
     assert len(tracking.track()[0].tracks) == 1
 
 
