@@ -90,6 +90,7 @@ def tracker_config(settings: Settings) -> TrackerConfig:
         high_score=settings.min_confidence,
         reid_window=settings.reid_window * settings.frame_rate,
         score_noise=settings.score_noise,
+        size_state=settings.size_state,
         feature_momentum=settings.feature_momentum,
         motion_weight=settings.motion_weight,
         feature_interval=(

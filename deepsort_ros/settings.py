@@ -111,6 +111,9 @@ class Settings:
     score_noise: bool = _setting(
         False, 'the surer a detection, the closer its track follows it; for scores of 0 to 1 '
         '(NSA Kalman filter)', dynamic=True)
+    size_state: bool = _setting(
+        False, 'the Kalman filter holds width and height in place of aspect and height '
+        '(BoT-SORT)', dynamic=True)
     feature_momentum: float = _setting(
         0.0, "share of a track's newest feature in its next one; with nn_budget 1 the running "
         'mean of StrongSORT; 0 keeps features as they come', minimum=0.0, maximum=0.99,

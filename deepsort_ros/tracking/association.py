@@ -48,14 +48,15 @@ class Matching(NamedTuple):
     left: Indices
 
 
-def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[Indices, Indices]:
+def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
+         form: kalman.Form = kalman.ASPECT) -> tuple[Indices, Indices]:
     """
     Return track and detection of every pair whose squared Mahalanobis distance is in the gate.
 
-    :param state: (6, N, 4) predicted; :param measurement: (M, 4) xyah.
+    :param state: (6, N, 4) predicted; :param measurement: (M, 4) in the form given.
     """
     mean = state[0]
-    weight = 1.0 / kalman.innovation_variance(state)
+    weight = 1.0 / kalman.innovation_variance(state, form)
     # Along x alone, a track's gate is an interval: a sweep finds the few detections in it. Fewer
     # remain along y; these are held to the whole distance.
     order = measurement[:, 0].argsort()
@@ -73,11 +74,11 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64]) -> tuple[
 
 
 def squared_distance(state: NDArray[np.float64], measurement: NDArray[np.float64], row: Indices,
-                     column: Indices) -> NDArray[np.float64]:
+                     column: Indices, form: kalman.Form = kalman.ASPECT) -> NDArray[np.float64]:
     """Return the (P,) squared Mahalanobis distances of P pairs; arguments as of :func:`gate`."""
     offset = measurement[column] - state[0, row]
     distance: NDArray[np.float64] = (
-        offset ** 2 / kalman.innovation_variance(state[:, row])).sum(axis=1)
+        offset ** 2 / kalman.innovation_variance(state[:, row], form)).sum(axis=1)
     return distance
 
 

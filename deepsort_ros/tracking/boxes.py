@@ -1,10 +1,13 @@
 """
 Box arithmetic on arrays.
 
-A box is (left, top, width, height) in pixels, short tlwh, or (centre x, centre y, width / height,
-height), short xyah, which is what the Kalman filter measures.
+A box is (left, top, width, height) in pixels, short tlwh, or what the Kalman filter measures:
+(centre x, centre y, width / height, height), short xyah, or (centre x, centre y, width, height),
+short xywh.
 """
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +33,34 @@ def to_tlwh(xyah: NDArray[np.float64]) -> NDArray[np.float64]:
     return tlwh
 
 
-def reported(xyah: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_xywh(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 4) xywh of (N, 4) tlwh boxes."""
+    xywh = tlwh.copy()
+    xywh[:, :2] += tlwh[:, 2:] / 2
+    return xywh
+
+
+def xywh_to_tlwh(xywh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 4) tlwh of (N, 4) xywh boxes."""
+    tlwh = xywh.copy()
+    tlwh[:, :2] -= xywh[:, 2:] / 2
+    return tlwh
+
+
+def reported(mean: NDArray[np.float64],
+             converted: Callable[[NDArray[np.float64]], NDArray[np.float64]] = to_tlwh,
+             ) -> NDArray[np.float64]:
     """
-    Return (N, 4) tlwh boxes of filter states, all of positive size.
+    Return (N, 4) tlwh boxes of filter means, all of positive size.
 
     A track that coasts long may predict a height below zero (:func:`kalman.predict`).
+
+    :param converted: from the filter's form to tlwh.
     """
-    standing = xyah.copy()
-    standing[:, 2] = np.maximum(xyah[:, 2], SMALLEST)
-    standing[:, 3] = np.maximum(xyah[:, 3], SMALLEST)
-    return to_tlwh(standing)
+    standing = mean.copy()
+    standing[:, 2] = np.maximum(mean[:, 2], SMALLEST)
+    standing[:, 3] = np.maximum(mean[:, 3], SMALLEST)
+    return converted(standing)
 
 
 def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,6 +32,8 @@ class TrackerConfig:
     :param feature_momentum: share of a track's newest feature in the next one, 0 to below 1; 0
         keeps features as they come. With ``nn_budget`` 1 this is the exponential moving average
         of StrongSORT (arXiv 2202.13514).
+    :param size_state: the filter's state holds width and height in place of aspect and height
+        (BoT-SORT, arXiv 2206.14651).
     :param motion_weight: share of the motion distance in the cost of a match by appearance, 0 to
         1 (DeepSORT, equation 5, where the paper's own experiments have 0).
     """
@@ -47,5 +49,6 @@ class TrackerConfig:
     high_score: float = -math.inf
     reid_window: float = 0.0
     score_noise: bool = False
+    size_state: bool = False
     feature_momentum: float = 0.0
     motion_weight: float = 0.0

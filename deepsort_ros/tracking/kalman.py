@@ -2,9 +2,10 @@
 The constant-velocity Kalman filter of DeepSORT for all tracks at once.
 
 The state is (cx, cy, a, h) and its velocity, the measurement (cx, cy, a, h) (arXiv 1703.07402,
-section 2.1). Every matrix of this filter is diagonal in those four components, so its 8 x 8
-covariance is four independent 2 x 2 blocks (position, velocity) and the whole filter has a
-closed form: no matrix is ever built or inverted.
+section 2.1); or, in the form :data:`SIZE`, the width in place of the aspect ratio a. Every matrix
+of this filter is diagonal in those four components, so its 8 x 8 covariance is four independent
+2 x 2 blocks (position, velocity) and the whole filter has a closed form: no matrix is ever built
+or inverted.
 
 The filter's state is one array (6, N, 4) float64 over N tracks and the four components: mean,
 velocity, variance of the mean, covariance of mean and velocity (upper and lower half of the
@@ -16,8 +17,13 @@ Units are pixels and pixels per time step; the aspect ratio a has none.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+from deepsort_ros.tracking import boxes
 
 # Standard deviations, as the paper's authors set them: in shares of the box height, and
 # absolute for the aspect ratio.
@@ -31,25 +37,49 @@ ASPECT_MEASUREMENT_STD = 1e-1
 LEAST_NOISE = 0.01
 
 
-def _variance(height: NDArray[np.float64], share: float, aspect_std: float,
-              ) -> NDArray[np.float64]:
-    variance = np.empty((len(height), 4))
-    variance[:] = np.square(share * height)[:, None]
+def _aspect_variance(mean: NDArray[np.float64], share: float, aspect_std: float,
+                     ) -> NDArray[np.float64]:
+    variance = np.empty((len(mean), 4))
+    variance[:] = np.square(share * mean[:, 3])[:, None]
     variance[:, 2] = aspect_std * aspect_std
     return variance
 
 
-def initiate(measurement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (6, N, 4) state of tracks first seen at (N, 4) xyah, standing still."""
-    height = measurement[:, 3]
+def _size_variance(mean: NDArray[np.float64], share: float, _: float) -> NDArray[np.float64]:
+    variance: NDArray[np.float64] = np.square(share * mean[:, (2, 3, 2, 3)])
+    return variance
+
+
+class Form(NamedTuple):
+    """
+    How the filter holds a box.
+
+    :param measure: (N, 4) tlwh to what is measured; :param tlwh: back.
+    :param variance: of noise, (N, 4), from (N, 4) means, a share of the box and the standard
+        deviation of the aspect ratio.
+    """
+
+    measure: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    tlwh: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    variance: Callable[[NDArray[np.float64], float, float], NDArray[np.float64]]
+
+
+# Aspect ratio and height, the paper's.
+ASPECT = Form(boxes.to_xyah, boxes.to_tlwh, _aspect_variance)
+# Width and height (BoT-SORT, arXiv 2206.14651, section 3.1): noise along x goes by the width.
+SIZE = Form(boxes.to_xywh, boxes.xywh_to_tlwh, _size_variance)
+
+
+def initiate(measurement: NDArray[np.float64], form: Form = ASPECT) -> NDArray[np.float64]:
+    """Return the (6, N, 4) state of tracks first seen at (N, 4) measured, standing still."""
     state = np.zeros((6, len(measurement), 4))
     state[0] = measurement
-    state[2] = _variance(height, 2 * POSITION_STD, ASPECT_STD)
-    state[5] = _variance(height, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
+    state[2] = form.variance(measurement, 2 * POSITION_STD, ASPECT_STD)
+    state[5] = form.variance(measurement, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
     return state
 
 
-def predict(state: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+def predict(state: NDArray[np.float64], dt: float, form: Form = ASPECT) -> NDArray[np.float64]:
     """
     Return the (6, N, 4) state after ``dt`` time steps.
 
@@ -58,27 +88,26 @@ def predict(state: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     measurement leads back, so the state is left alone; see :func:`boxes.reported`.
     """
     mean, velocity, variance, upper, lower, velocity_variance = state
-    height = mean[:, 3]
     moved = np.empty_like(state)
     moved[0] = mean + dt * velocity
     moved[1] = velocity
     moved[3] = upper + dt * velocity_variance
     moved[4] = lower + dt * velocity_variance
     moved[2] = ((variance + dt * upper) + dt * moved[4]
-                + dt * _variance(height, POSITION_STD, ASPECT_STD))
-    moved[5] = velocity_variance + dt * _variance(height, VELOCITY_STD, ASPECT_VELOCITY_STD)
+                + dt * form.variance(mean, POSITION_STD, ASPECT_STD))
+    moved[5] = velocity_variance + dt * form.variance(mean, VELOCITY_STD, ASPECT_VELOCITY_STD)
     return moved
 
 
-def innovation_variance(state: NDArray[np.float64],
+def innovation_variance(state: NDArray[np.float64], form: Form = ASPECT,
                         noise: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
     """
     Return the (N, 4) variance of a measurement about the predicted mean.
 
     :param noise: factor of the measurement noise, (N, 1) or one for all.
     """
-    variance: NDArray[np.float64] = state[2] + noise * _variance(
-        state[0, :, 3], POSITION_STD, ASPECT_MEASUREMENT_STD)
+    variance: NDArray[np.float64] = state[2] + noise * form.variance(
+        state[0], POSITION_STD, ASPECT_MEASUREMENT_STD)
     return variance
 
 
@@ -92,32 +121,36 @@ def score_noise(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return factor
 
 
-def move(state: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
+def move(state: NDArray[np.float64], transform: NDArray[np.float64],
+         form: Form = ASPECT) -> NDArray[np.float64]:
     """
     Return the (6, N, 4) state as the camera sees it after it moved (arXiv 2206.14651, 3.2).
 
     Turning keeps the blocks apart: x and y have the same variances from the start and through
-    every update, so that a rotation of their plane leaves them as they are.
+    every update, so that a rotation of their plane leaves them as they are. (With :data:`SIZE`
+    they differ, and the small turn between two images is neglected in them.)
 
     :param transform: (2, 3) similarity (turn, scale, shift) from pixels before to pixels now.
     """
     scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
     moved: NDArray[np.float64] = state * np.array([scale] * 2 + [scale ** 2] * 4)[:, None, None]
-    moved[:, :, 2] = state[:, :, 2]
+    if form is ASPECT:
+        moved[:, :, 2] = state[:, :, 2]
     moved[0, :, :2] = state[0, :, :2] @ transform[:, :2].T + transform[:, 2]
     moved[1, :, :2] = state[1, :, :2] @ transform[:, :2].T
     return moved
 
 
 def update(state: NDArray[np.float64], measurement: NDArray[np.float64],
+           form: Form = ASPECT,
            noise: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
     """
-    Return the (6, N, 4) state after track i was measured at row i of (N, 4) xyah.
+    Return the (6, N, 4) state after track i was measured at row i of (N, 4).
 
     :param noise: factor of the measurement noise, (N, 1) or one for all.
     """
     mean, velocity, variance, upper, lower, velocity_variance = state
-    spread = innovation_variance(state, noise)
+    spread = innovation_variance(state, form, noise)
     # The two triangular solves of a Cholesky decomposition.
     scale = 1.0 / np.sqrt(spread)
     gain = (variance * scale) * scale

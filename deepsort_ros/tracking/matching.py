@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import demand
+from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.config import TrackerConfig
@@ -28,12 +29,17 @@ INADMISSIBLE = 10.0
 LOW_SCORE_IOU_DISTANCE = 0.5
 
 
+def kalman_form(config: TrackerConfig) -> kalman.Form:
+    """Return how the filter holds a box."""
+    return kalman.SIZE if config.size_state else kalman.ASPECT
+
+
 @dataclass(frozen=True)
 class Observed:
     """
     The detections of one image as matching sees them, N of them.
 
-    :param tlwh: (N, 4) boxes; :param measurement: (N, 4) xyah.
+    :param tlwh: (N, 4) boxes; :param measurement: (N, 4) as the filter's form has it.
     :param classes: (N,) int64 codes.
     :param high: (N,) bool, those that may start a track.
     :param described: (N,) bool, those with a feature, all high.
@@ -62,6 +68,7 @@ class Matcher:
         self._gallery = gallery
         self._votes = votes
         self._config = config
+        self._form = kalman_form(config)
 
     def longest_age(self) -> float:
         """Return the longest time, in steps, after which a track seen last may match."""
@@ -129,7 +136,7 @@ class Matcher:
                     & (elapsed <= self.longest_age()) & (self._gallery.count(table.slot) > 0))
         if not eligible.any():
             return np.full(len(tlwh), -1)
-        overlap = boxes.iou(boxes.to_tlwh(state[0]), tlwh)
+        overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
         overlap[self.other_class(slice(None), classes)] = 0.0
         overlap[table.state == DORMANT] = 0.0
         return demand.settled(overlap, eligible, 1.0 - self._config.max_iou_distance)
@@ -151,14 +158,15 @@ class Matcher:
         table = self._table
         slot = table.slot[candidates]
         state = table.kalman[:, candidates]
-        row, column = association.gate(state, seen.measurement)
+        row, column = association.gate(state, seen.measurement, self._form)
         usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
         if self._config.class_gating:
             usable &= self._votes.winner(slot)[row] == seen.classes[column]
         pairs = self._close_pairs(slot, row[usable], column[usable], features)
         weight, limit = self._config.motion_weight, self._config.max_cosine_distance
         if weight:
-            far = association.squared_distance(state, seen.measurement, pairs.row, pairs.column)
+            far = association.squared_distance(
+                state, seen.measurement, pairs.row, pairs.column, self._form)
             # Both distances in shares of their limits, so that the sum keeps the limit.
             cost = (1.0 - weight) * pairs.cost + weight * limit * far / association.GATE
             pairs = pairs._replace(cost=np.minimum(cost, limit))
@@ -190,7 +198,7 @@ class Matcher:
         """Match tracks and the detections left over by IoU."""
         if not len(candidates) or not len(left):
             return Matching(candidates[:0], left[:0], left)
-        predicted = boxes.to_tlwh(self._table.kalman[0, candidates])
+        predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
         cost[self.other_class(candidates, seen.classes[left])] = INADMISSIBLE
         if excluded is not None:

@@ -14,6 +14,7 @@ from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.matching import kalman_form
 from deepsort_ros.tracking.matching import Matcher
 from deepsort_ros.tracking.matching import Observed
 from deepsort_ros.tracking.matching import TIME_TOLERANCE
@@ -54,9 +55,18 @@ class Tracker:
 
     def configure(self, config: TrackerConfig) -> None:
         """Use other settings from the next update on; tracks live on."""
+        if config.size_state != self._config.size_state:
+            # What was known about the width starts anew; the rest goes on.
+            shape = boxes.reported(self._table.kalman[0], self._form.tlwh)
+            form = kalman_form(config)
+            self._table.kalman[:, :, 2] = kalman.initiate(form.measure(shape), form)[:, :, 2]
         self._config = config
         self._gallery.resize(config.nn_budget)
         self._matcher = Matcher(self._table, self._gallery, self._votes, config)
+
+    @property
+    def _form(self) -> kalman.Form:
+        return kalman_form(self._config)
 
     def reset(self) -> None:
         """Drop all tracks without reporting them as removed; ids go on."""
@@ -72,6 +82,7 @@ class Tracker:
         slot, budget = self._table.slot, self._config.nn_budget
         return {
             'next_id': np.array(self._next_id), 'nn_budget': np.array(budget),
+            'size_state': np.array(self._config.size_state),
             'features': self._gallery.held(slot, budget),
             'feature_count': self._gallery.count(slot),
             **self._table.save(), **self._votes.save(slot)}
@@ -86,7 +97,8 @@ class Tracker:
         missing = sorted(cls(config).state().keys() - state.keys())
         if missing:
             raise ValueError(f'state: {", ".join(missing)} missing')
-        tracker = cls(replace(config, nn_budget=int(state['nn_budget'])))
+        tracker = cls(replace(config, nn_budget=int(state['nn_budget']),
+                              size_state=bool(state['size_state'])))
         tracker._next_id = int(state['next_id'])
         tracker._table.load(state)
         tracker._gallery.load(state['features'].copy(), state['feature_count'].copy())
@@ -113,9 +125,10 @@ class Tracker:
         """
         described, features = self._checked(detections, features, dt)
         table = self._table
-        measurement = boxes.to_xyah(detections.tlwh)
+        form = self._form
+        measurement = form.measure(detections.tlwh)
         classes = self._votes.codes(detections.class_id)
-        table.kalman[:] = kalman.predict(table.kalman, dt)
+        table.kalman[:] = kalman.predict(table.kalman, dt, form)
         table.age += 1
         table.feature_age += 1
         table.time_since_update += 1
@@ -126,7 +139,8 @@ class Tracker:
         row, column, left = self._matcher.match(Observed(
             detections.tlwh, measurement, classes, high, described & high, features))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
-        table.kalman[:, row] = kalman.update(table.kalman[:, row], measurement[column], noise)
+        table.kalman[:, row] = kalman.update(
+            table.kalman[:, row], measurement[column], form, noise)
         table.hits[row] += 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
@@ -165,7 +179,7 @@ class Tracker:
             raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix')
         if abs(np.linalg.det(transform[:, :2])) < boxes.SMALLEST:
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
-        self._table.kalman[:] = kalman.move(self._table.kalman, transform)
+        self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
 
     def needs_feature(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
         """
@@ -185,8 +199,9 @@ class Tracker:
         if config.feature_interval and needed.any():
             high = detections.select(needed)
             row = self._matcher.settled(
-                kalman.predict(table.kalman, dt), high.tlwh, self._votes.codes(high.class_id),
-                table.time_since_update == 0, table.elapsed + dt)
+                kalman.predict(table.kalman, dt, self._form), high.tlwh,
+                self._votes.codes(high.class_id), table.time_since_update == 0,
+                table.elapsed + dt)
             needed[needed] = demand.chosen(
                 row, table.feature_age + 1, config.feature_interval, config.feature_budget)
         return needed
@@ -256,7 +271,7 @@ class Tracker:
         table.age[rows] = 1
         table.hits[rows] = 1
         table.first_seen[rows] = stamp
-        table.kalman[:, rows] = kalman.initiate(measurement[left])
+        table.kalman[:, rows] = kalman.initiate(measurement[left], self._form)
         self._record(rows, detections, left, stamp)
         slots: NDArray[np.int64] = table.slot[rows].copy()
         return slots
@@ -279,7 +294,7 @@ class Tracker:
             state=table.state.astype(np.uint8),
             class_id=self._votes.names(table.slot),
             score=table.score.copy(),
-            tlwh=boxes.reported(mean),
+            tlwh=boxes.reported(mean, self._form.tlwh),
             velocity=velocity[:, :2].copy(),
             covariance=covariance,
             age=table.age.copy(),

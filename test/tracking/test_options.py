@@ -190,8 +190,56 @@ def test_noise_is_one_minus_the_score_and_bounded() -> None:
     factors = kalman.score_noise(np.array([-3.0, 0.0, 0.25, 1.0, 90.0])).ravel()
     np.testing.assert_allclose(factors, [1, 1, 0.75, 0.01, 0.01])
     state = kalman.predict(kalman.initiate(np.array([[100.0, 200, 0.4, 80]])), 1.0)
-    full, half = (kalman.innovation_variance(state, f) - state[2] for f in (1.0, 0.5))
+    full, half = (kalman.innovation_variance(state, noise=f) - state[2] for f in (1.0, 0.5))
     np.testing.assert_allclose(half, full / 2)
+
+
+# Width and height
+
+def test_the_size_form_equals_the_textbook_with_the_noise_of_width_and_height() -> None:
+    box = np.array([[100.0, 200, 30, 80]])
+    transition, sight = np.eye(8) + np.eye(8, k=4), np.eye(4, 8)
+
+    def noise(size: np.ndarray, position: float, velocity: float = 0.0) -> np.ndarray:
+        sides = np.array([size[2], size[3], size[2], size[3]])
+        return np.diag(np.square(np.concatenate((sides * position, sides * velocity))))
+
+    x, p = np.append(box[0], np.zeros(4)), noise(box[0], 2 / 20, 10 / 160)
+    state = kalman.initiate(box, kalman.SIZE)
+    for step in range(1, 8):
+        state = kalman.predict(state, 1.0, kalman.SIZE)
+        p = transition @ p @ transition.T + noise(x, 1 / 20, 1 / 160)
+        x = transition @ x
+        z = box + step * np.array([3.0, -1, 2, 0.5])
+        state = kalman.update(state, z, kalman.SIZE)
+        spread = sight @ p @ sight.T + noise(x, 1 / 20)[:4, :4]
+        gain = p @ sight.T @ np.linalg.inv(spread)
+        x, p = x + gain @ (z[0] - x[:4]), p - gain @ spread @ gain.T
+        np.testing.assert_allclose(state[:2, 0].ravel(), x, rtol=1e-9)
+        np.testing.assert_allclose(state[(2, 5), 0].ravel(), np.diag(p), rtol=1e-9)
+
+
+def test_a_widening_box_is_followed_and_reported_in_either_form() -> None:
+    for size_state in (False, True):
+        tracker = Tracker(TrackerConfig(size_state=size_state))
+        for step in range(20):
+            tracks = see(tracker, [100.0 - step, 100, 40 + 2 * step, 100])
+        assert tracks.id.tolist() == [1]
+        width = tracks.tlwh[0, 2]
+        assert abs(width - 78) < (1 if size_state else 40)
+
+
+@pytest.mark.parametrize('before', [False, True])
+def test_a_change_of_form_keeps_the_boxes(before: bool) -> None:
+    tracker = Tracker(TrackerConfig(size_state=before))
+    see(tracker, LEFT, RIGHT, times=5)
+    other = TrackerConfig(size_state=not before)
+    resumed = Tracker.from_state(tracker.state(), other)
+    tracker.configure(other)
+    for one in (tracker, resumed):
+        tracks = see(one, LEFT, RIGHT)
+        assert tracks.id.tolist() == [1, 2]
+        np.testing.assert_allclose(tracks.tlwh, [LEFT, RIGHT], atol=0.5)
 
 
 # Feature momentum
@@ -274,7 +322,7 @@ def test_a_motion_that_is_none_is_refused(transform: object) -> None:
 def test_all_options_together_survive_a_long_scene_and_resume_exactly() -> None:
     config = TrackerConfig(
         max_age=5.0, high_score=0.5, reid_window=20.0, score_noise=True, feature_momentum=0.5,
-        motion_weight=0.3, class_gating=True)
+        motion_weight=0.3, class_gating=True, size_state=True)
     whole = Tracker(config)
     resumed = whole
     frames = Scene(15, miss=0.3, leave=0.05, feature_length=8, size=(700.0, 400.0)).frames(150)
