@@ -17,6 +17,9 @@ from deepsort_ros.tracking import kalman
 # 0.95 quantile of the chi-square distribution with 4 degrees of freedom.
 GATE = 9.4877
 
+# Cost of a pair that must not be matched, above every limit.
+INADMISSIBLE = 10.0
+
 # What a pair above the limit costs more than the limit, so that the solver avoids it.
 EXCESS = 1e-5
 

@@ -22,9 +22,6 @@ from deepsort_ros.tracking.votes import ClassVotes
 # Times within a thousandth of a step are equal: sums of rounded steps are not exact.
 TIME_TOLERANCE = 1e-3
 
-# Cost of a pair that must not be matched, above every limit.
-INADMISSIBLE = 10.0
-
 # Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
 LOW_SCORE_IOU_DISTANCE = 0.5
 
@@ -200,9 +197,9 @@ class Matcher:
             return Matching(candidates[:0], left[:0], left)
         predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
-        cost[self.other_class(candidates, seen.classes[left])] = INADMISSIBLE
+        cost[self.other_class(candidates, seen.classes[left])] = association.INADMISSIBLE
         if excluded is not None:
-            cost[excluded] = INADMISSIBLE
+            cost[excluded] = association.INADMISSIBLE
         matching = association.assign(cost, limit)
         return Matching(
             candidates[matching.row], left[matching.column], left[matching.left])

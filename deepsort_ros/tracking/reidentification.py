@@ -20,9 +20,6 @@ from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
 
-# Cost of a pair that must not be matched, above every cosine distance.
-INADMISSIBLE = 10.0
-
 
 def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
                config: TrackerConfig) -> None:
@@ -38,7 +35,8 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
     cost = gallery.distance(
         slot.repeat(len(fresh)), np.tile(mean, (len(dormant), 1))).reshape(len(dormant), -1)
     if config.class_gating:
-        cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = INADMISSIBLE
+        cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = (
+            association.INADMISSIBLE)
     matching = association.assign(cost.astype(np.float64), config.max_cosine_distance)
     if len(matching.row):
         old, new = dormant[matching.row], fresh[matching.column]

@@ -91,7 +91,7 @@ class TrackTable:
         """Let row i of ``old`` go on where row i of ``new`` is, and drop the rows ``new``."""
         self.hits[old] += self.hits[new]
         for field in (self.state, self.time_since_update, self.last_seen, self.detection_index,
-                      self.score, self.elapsed):
+                      self.feature_age, self.score, self.elapsed):
             field[old] = field[new]
         self.kalman[:, old] = self.kalman[:, new]
         kept = np.ones(self._size, dtype=bool)

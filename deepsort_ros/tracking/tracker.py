@@ -251,7 +251,7 @@ class Tracker:
         if not ended.any():
             return np.empty(0, dtype=np.int64)
         if self._config.reid_window:
-            put_to_sleep(table, overdue, self._gallery)
+            put_to_sleep(table, overdue & ~tentative, self._gallery)
             waiting = table.elapsed <= (
                 self._config.max_age + self._config.reid_window + TIME_TOLERANCE)
             ended &= (table.state != DORMANT) | ~waiting

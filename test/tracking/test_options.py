@@ -127,6 +127,15 @@ def test_a_track_without_features_is_removed_at_once() -> None:
     assert [1] in removed
 
 
+def test_a_tentative_track_ends_unreported_whatever_the_gap() -> None:
+    tracker = Tracker(REID)
+    see(tracker, LEFT, features=[A], times=2)
+    tracker.update(Detections.empty(), None, dt=10.0)
+    removed = [see(tracker).removed_ids.tolist() for _ in range(30)]
+    assert removed == [[]] * 30
+    assert see(tracker, LEFT, features=[A], times=3).id.tolist() == [2]
+
+
 def test_of_two_the_one_that_looks_more_alike_comes_back() -> None:
     tracker = Tracker(TrackerConfig(max_age=5.0, reid_window=20.0, max_cosine_distance=0.6))
     both = (A + B) / np.sqrt(2)
