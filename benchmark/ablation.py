@@ -7,6 +7,7 @@ Runs the reference preset, the reference with each option alone, and the robot's
 sequences of the data folder (DEEPSORT_DATA, or ``../shared/data`` beside the checkout): those
 with images by appearance, their features computed once into ``--features``; those of text alone
 by motion. The robot's settings were chosen on ``chosen``; MOT16-09 is reported, not looked at.
+``--cost`` measures the time of every row instead, on the same synthetic scene by turns.
 ``--try`` adds rows of one's own: the reference with ``name=value`` changed, or with ``robot``
 first, the robot's defaults.
 """
@@ -17,16 +18,20 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking')]
+
+from scenes import Scene  # noqa: E402  a test helper, shared
 
 from deepsort_ros.commands.common import create_encoder  # noqa: E402
 from deepsort_ros.commands.common import preset  # noqa: E402
@@ -40,7 +45,10 @@ from deepsort_ros.mot.table import read_table  # noqa: E402
 from deepsort_ros.mot.table import TableKind  # noqa: E402
 from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
 from deepsort_ros.mot.tracking import track  # noqa: E402
+from deepsort_ros.pipeline import tracker_config  # noqa: E402
 from deepsort_ros.settings import Settings  # noqa: E402
+from deepsort_ros.tracking import Detections  # noqa: E402
+from deepsort_ros.tracking import Tracker  # noqa: E402
 
 FEATURE_SIZE = 128
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -77,7 +85,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of one set of settings, and the time the tracker took per image."""
+    """
+    Scores of one set of settings, and milliseconds per image.
+
+    :param motion_ms: of finding the camera's motion, over the sequences with images.
+    """
 
     name: str
     scores: dict[str, Scores]
@@ -114,7 +126,7 @@ def settings_of(changes: dict[str, Any], robot: bool, frame_rate: float) -> Sett
 
 def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) -> Row:
     """Track all sequences with these settings and evaluate."""
-    pairs, frames, seconds = [], 0, {'track': 0.0, 'motion': 0.0}
+    pairs, frames, shown, seconds = [], 0, 0, {'track': 0.0, 'motion': 0.0}
     with tempfile.TemporaryDirectory() as folder:
         for one in chosen:
             stored = StoredFeatures(one.features) if one.features.is_file() else None
@@ -123,6 +135,7 @@ def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) ->
             output = Path(folder) / f'{one.name}.txt'
             summary = track(sequence, settings, stored, output)
             frames += summary.frames
+            shown += summary.frames if sequence.has_images else 0
             for stage in seconds:
                 seconds[stage] += summary.stage_seconds.get(stage, 0.0)
             truth = read_table(one.path / 'gt' / 'gt.txt', TableKind.TRUTH)
@@ -137,7 +150,23 @@ def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) ->
             scores[label] = rows[-1]
     if {'chosen', 'held out'} <= scores.keys():
         scores['all'] = evaluate(pairs)[-1]
-    return Row(name, scores, *(1e3 * seconds[stage] / frames for stage in seconds))
+    return Row(name, scores, 1e3 * seconds['track'] / frames,
+               1e3 * seconds['motion'] / max(shown, 1))
+
+
+def cost(rows: list[tuple[str, dict[str, Any], bool]], objects: int, frames: int) -> None:
+    """Print the tracker's median time of every row, all by turns on the same images."""
+    trackers = [Tracker(tracker_config(settings_of(changes, robot, 30.0)))
+                for _, changes, robot in rows]
+    seconds: list[list[float]] = [[] for _ in rows]
+    for tlwh, score, features in Scene(objects).frames(frames):
+        for tracker, taken in zip(trackers, seconds):
+            detections = Detections.from_arrays(tlwh, score)
+            start = time.perf_counter()
+            tracker.update(detections, features)
+            taken.append(time.perf_counter() - start)
+    for (name, _, _), taken in zip(rows, seconds):
+        print(f'{name:<34}{1e3 * np.median(taken[frames // 4:]):>8.2f} ms')
 
 
 def show(rows: list[Row], parts: list[str], markdown: bool) -> None:
@@ -185,10 +214,15 @@ def main() -> None:
     parser.add_argument('--try', action='append', default=[], dest='tries', metavar='SETTINGS')
     parser.add_argument('--parts', nargs='+', default=None, metavar='PART',
                         help='tables: chosen, held out, all, or a sequence')
+    parser.add_argument('--cost', type=int, metavar='OBJECTS',
+                        help='time the rows on a scene of so many objects instead')
     parser.add_argument('--jobs', type=int, default=1, help='rows at a time')
     parser.add_argument('--markdown', action='store_true')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all scores')
     options = parser.parse_args()
+    if options.cost:
+        cost(list(variants(options.tries)), options.cost, 300)
+        return
     data = options.data or Path(os.environ.get(
         'DEEPSORT_DATA', ROOT.parent / 'shared' / 'data'))
     chosen = [one for one in inputs(data, options.features)
