@@ -48,7 +48,7 @@ PEERS = {
     'trackforge': ['trackforge==0.4.0', 'numpy'],
 }
 WARM_UP = 60
-TURN = 10
+TURN = 50
 
 # A contender takes one frame's boxes, scores and features, and returns its confirmed, matched
 # tracks as rows (id, left, top, width, height).
