@@ -119,7 +119,7 @@ def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matchi
     by_level = level.argsort(kind='stable')
     sorted_level = level[by_level]
     starts = np.concatenate(
-        ([0], np.flatnonzero(sorted_level[1:] != sorted_level[:-1]) + 1))[:len(level)]
+        ([0], (sorted_level[1:] != sorted_level[:-1]).nonzero()[0] + 1))[:len(level)]
     sizes = np.append(starts[1:], len(level)) - starts
     pair_level = level[pairs.row]
     pairs_by_level = pair_level.argsort(kind='stable')

@@ -153,7 +153,7 @@ class Gallery:
     def newest(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (N, D) the newest feature of each of (N,) slots, NaN rows where there is none."""
         features = np.full((len(slots), self.feature_length), np.nan, dtype=np.float32)
-        held = np.flatnonzero(self.count(slots))
+        held = self.count(slots).nonzero()[0]
         features[held] = self._rings[slots[held], self._next[slots[held]] - 1]
         return features
 

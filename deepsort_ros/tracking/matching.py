@@ -85,7 +85,7 @@ class Matcher:
         free[stages[-1].row] = False
         if seen.features is not None:
             stages.append(self._by_appearance(
-                np.flatnonzero(within_age & (free | ~recent)), left, seen, seen.features))
+                (within_age & (free | ~recent)).nonzero()[0], left, seen, seen.features))
             left = stages[-1].left
             free[stages[-1].row] = False
 
@@ -96,13 +96,13 @@ class Matcher:
         unmatched = unmatched - taken if seen.features is not None or taken else unmatched
         candidates = np.fromiter(unmatched, np.int64, len(unmatched))
         candidates = candidates[(free & recent)[candidates]]
-        candidates = np.concatenate((np.flatnonzero(free & ~confirmed), candidates))
+        candidates = np.concatenate(((free & ~confirmed).nonzero()[0], candidates))
         limit = self._config.max_iou_distance
         stages.append(self._by_overlap(candidates, left, seen, limit))
         left = stages[-1].left
         free[stages[-1].row] = False
 
-        lost = np.flatnonzero(free & within_age & ~recent)
+        lost = (free & within_age & ~recent).nonzero()[0]
         if len(lost) and len(left):
             silent = ~(self._gallery.count(table.slot[lost])[:, None] > 0) | ~seen.described[left]
             if silent.any():
@@ -110,10 +110,10 @@ class Matcher:
                 left = stages[-1].left
                 free[stages[-1].row] = False
 
-        low = np.flatnonzero(~seen.high)
+        low = (~seen.high).nonzero()[0]
         if len(low):
             stages.append(self._by_overlap(
-                np.flatnonzero(free & within_age & recent), low, seen, LOW_SCORE_IOU_DISTANCE))
+                (free & within_age & recent).nonzero()[0], low, seen, LOW_SCORE_IOU_DISTANCE))
         return Matching(np.concatenate([stage.row for stage in stages]),
                         np.concatenate([stage.column for stage in stages]), left)
 
@@ -179,13 +179,13 @@ class Matcher:
         possible = self._gallery.possible(slot[row], features[column], limit)
         row, column = row[possible], column[possible]
         distance = self._gallery.recent_distance(slot[row], features[column])
-        far = np.flatnonzero(distance > limit)
+        far = (distance > limit).nonzero()[0]
         distance[far] = self._gallery.distance(slot[row[far]], features[column[far]])
         near = distance <= limit
         row, column, distance = row[near], column[near], distance[near]
         # A pair whose track and detection have no other is matched at any distance within the
         # limit; the others compete, and their distances must be exact.
-        rival = np.flatnonzero((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1))
+        rival = ((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
         distance[rival] = self._gallery.distance(slot[row[rival]], features[column[rival]])
         return Pairs(row, column, distance)
 
