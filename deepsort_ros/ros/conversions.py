@@ -15,10 +15,9 @@ from vision_msgs.msg import ObjectHypothesisWithPose
 
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracks
-
-NANOSECONDS = 1_000_000_000
 
 
 def nanoseconds(stamp: Time) -> int:

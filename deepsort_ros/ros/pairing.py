@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Generic
 from typing import TypeVar
 
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.settings import Settings
-
-NANOSECONDS = 1_000_000_000
 
 Image = TypeVar('Image')
 DetectionArray = TypeVar('DetectionArray')
