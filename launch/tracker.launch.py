@@ -72,8 +72,8 @@ def generate_launch_description():
             description='Where the appearance network runs; empty: as params_file says.'),
         DeclareLaunchArgument(
             'model', default_value='',
-            description='Checkpoint of the appearance network, a path or "bundled"; empty: as '
-            'params_file says.'),
+            description='Checkpoint of the appearance network: "bundled", "hub" or a path; empty: '
+            'as params_file says.'),
         DeclareLaunchArgument(
             'image_transport', default_value='', choices=['', 'raw', 'compressed'],
             description='Kind of image messages; empty: as params_file says.'),

@@ -47,7 +47,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--params', type=Path, metavar='FILE', help='ROS parameter file')
     group.add_argument('--appearance', choices=('always', 'on_demand', 'off'),
                        help='when appearance features are computed')
-    group.add_argument('--model', help='checkpoint of the appearance network: "bundled", "hub" or a path')
+    group.add_argument(
+        '--model', help='checkpoint of the appearance network: "bundled", "hub" or a path')
     group.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
     group.add_argument('--set', action='append', default=[], metavar='NAME=VALUE',
                        help='any setting, for example max_age=2.0; may be repeated')
