@@ -69,11 +69,11 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     count = x.searchsorted(mean[:, 0] + reach, side='right') - first
     row = np.arange(len(mean)).repeat(count)
     column = order[np.arange(len(row)) + (first - count.cumsum() + count).repeat(count)]
-    for axes in (slice(1, 2), slice(0, 4)):
-        offset = measurement[:, axes][column] - mean[:, axes][row]
-        inside = (weight[:, axes][row] * offset ** 2).sum(axis=1) <= GATE
-        row, column = row[inside], column[inside]
-    return row, column
+    near = weight[row, 1] * (measurement[column, 1] - mean[row, 1]) ** 2 <= GATE
+    row, column = row[near], column[near]
+    offset = measurement.take(column, axis=0) - mean.take(row, axis=0)
+    inside = (weight.take(row, axis=0) * offset ** 2).sum(axis=1) <= GATE
+    return row[inside], column[inside]
 
 
 def squared_distance(state: NDArray[np.float64], measurement: NDArray[np.float64], row: Indices,
@@ -94,7 +94,7 @@ def assign(cost: NDArray[np.float64], limit: float) -> Matching:
 
     :param cost: (N, M) float64, overwritten.
     """
-    cost[cost > limit] = limit + EXCESS
+    np.copyto(cost, limit + EXCESS, where=cost > limit)
     if len(cost) == 1:
         # What the solver would say, at a fraction of the call.
         row, column = np.zeros(1, dtype=np.int64), cost.argmin(axis=1)
@@ -118,18 +118,21 @@ def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matchi
     rows, columns = [], []
     by_level = level.argsort(kind='stable')
     sorted_level = level[by_level]
-    starts = np.concatenate(
-        ([0], (sorted_level[1:] != sorted_level[:-1]).nonzero()[0] + 1))[:len(level)]
-    sizes = np.append(starts[1:], len(level)) - starts
+    ends = ((sorted_level[1:] != sorted_level[:-1]).nonzero()[0] + 1).tolist()
+    if len(level):
+        ends.append(len(level))
     pair_level = level[pairs.row]
     pairs_by_level = pair_level.argsort(kind='stable')
-    pair_ends = pair_level[pairs_by_level].searchsorted(sorted_level[starts], side='right')
+    pair_ends = pair_level[pairs_by_level].searchsorted(
+        sorted_level[np.array(ends, dtype=np.int64) - 1], side='right')
     position = np.empty(len(level), dtype=np.int64)
     place = np.empty(left.max(initial=-1) + 1, dtype=np.int64)
-    pair_start = turns = 0
-    for start, size, pair_end in zip(starts.tolist(), sizes.tolist(), pair_ends.tolist()):
+    end = pair_start = turns = 0
+    for next_end, pair_end in zip(ends, pair_ends.tolist()):
         if not len(left):
             break
+        start, end = end, next_end
+        size = end - start
         chosen = pairs_by_level[pair_start:pair_end]
         pair_start = pair_end
         if len(chosen):
@@ -142,9 +145,10 @@ def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matchi
             # the end.
             turns += size if size < len(left) else 0
             continue
-        members = by_level[start:start + size]
+        members = by_level[start:end]
         position[members] = np.arange(size)
-        cost = np.full((size, len(left)), limit + EXCESS)
+        cost = np.empty((size, len(left)))
+        cost.fill(limit + EXCESS)
         cost[position[pairs.row[chosen]], place[pairs.column[chosen]]] = pairs.cost[chosen]
         matching = assign(cost, limit)
         rows.append(members[matching.row])

@@ -58,8 +58,7 @@ def reported(mean: NDArray[np.float64],
     :param converted: from the filter's form to tlwh.
     """
     standing = mean.copy()
-    standing[:, 2] = np.maximum(mean[:, 2], SMALLEST)
-    standing[:, 3] = np.maximum(mean[:, 3], SMALLEST)
+    standing[:, 2:] = np.maximum(mean[:, 2:], SMALLEST)
     return converted(standing)
 
 
@@ -70,12 +69,11 @@ def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
-    end, other_end = first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:]
-    common: NDArray[np.float64] = np.ones((len(first), len(second)))
-    for axis in (0, 1):
-        side = np.minimum(end[:, axis, None], other_end[:, axis])
-        side -= np.maximum(first[:, axis, None], second[:, axis])
-        common *= np.maximum(side, 0.0, out=side)
+    start, other_start = first.T[:2, :, None], second.T[:2, None]
+    side = np.minimum(start + first.T[2:, :, None], other_start + second.T[2:, None])
+    side -= np.maximum(start, other_start)
+    np.maximum(side, 0.0, out=side)
+    common: NDArray[np.float64] = side[0] * side[1]
     return common
 
 

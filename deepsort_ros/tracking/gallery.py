@@ -94,7 +94,7 @@ class Gallery:
         self._spread[slots] = np.maximum(self._spread[slots], angle)
         since = self._since[slots] + 1
         self._since[slots] = since
-        self._compute_anchor(slots[since >= np.minimum(held // 2 + 1, REFRESH)])
+        self._compute_anchor(slots[since >= np.minimum(held // 2 + 2, REFRESH)])
 
     def _mixed(self, slots: NDArray[np.int64], features: NDArray[np.float32],
                momentum: float) -> NDArray[np.float32]:
@@ -152,9 +152,13 @@ class Gallery:
 
     def newest(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (N, D) the newest feature of each of (N,) slots, NaN rows where there is none."""
-        features = np.full((len(slots), self.feature_length), np.nan, dtype=np.float32)
         held = self.count(slots).nonzero()[0]
-        features[held] = self._rings[slots[held], self._next[slots[held]] - 1]
+        known = slots[held]
+        newest: NDArray[np.float32] = self._rings[known, self._next[known] - 1]
+        if len(held) == len(slots):
+            return newest
+        features = np.full((len(slots), self.feature_length), np.nan, dtype=np.float32)
+        features[held] = newest
         return features
 
     def possible(self, slots: NDArray[np.int64], queries: NDArray[np.float32], limit: float,

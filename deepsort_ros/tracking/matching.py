@@ -14,9 +14,10 @@ from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
+from deepsort_ros.tracking.table import TENTATIVE
 from deepsort_ros.tracking.table import TrackTable
-from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
 
 # Times within a thousandth of a step are equal: sums of rounded steps are not exact.
@@ -75,9 +76,9 @@ class Matcher:
     def match(self, seen: Observed) -> Matching:
         """Return the matches of all stages, rows and detections, and the high ones left over."""
         table = self._table
-        confirmed = table.state > TrackState.TENTATIVE
+        confirmed = table.state > TENTATIVE
         within_age = confirmed & (table.elapsed <= self._config.max_age + TIME_TOLERANCE)
-        free = (table.state >= TrackState.TENTATIVE) & (table.elapsed <= self.longest_age())
+        free = (table.state >= TENTATIVE) & (table.elapsed <= self.longest_age())
         left = seen.high.nonzero()[0]
         recent = table.time_since_update == 1
         stages = [self._settled_pairs(left, seen, recent)]
@@ -92,7 +93,7 @@ class Matcher:
         # The reference takes these rows out of a Python set. Their order decides nothing but
         # how the solver breaks ties, and with it the numbers of new tracks.
         unmatched = set(confirmed.nonzero()[0].tolist())
-        taken = {row for stage in stages for row in stage.row.tolist()}
+        taken = set[int]().union(*(stage.row.tolist() for stage in stages))
         unmatched = unmatched - taken if seen.features is not None or taken else unmatched
         candidates = np.fromiter(unmatched, np.int64, len(unmatched))
         candidates = candidates[(free & recent)[candidates]]
@@ -104,9 +105,11 @@ class Matcher:
 
         lost = (free & within_age & ~recent).nonzero()[0]
         if len(lost) and len(left):
-            silent = ~(self._gallery.count(table.slot[lost])[:, None] > 0) | ~seen.described[left]
-            if silent.any():
-                stages.append(self._by_overlap(lost, left, seen, limit, ~silent))
+            featured = self._gallery.count(table.slot[lost]) > 0
+            described = seen.described[left]
+            if not (featured.all() and described.all()):
+                stages.append(self._by_overlap(
+                    lost, left, seen, limit, featured[:, None] & described))
                 left = stages[-1].left
                 free[stages[-1].row] = False
 
@@ -129,7 +132,7 @@ class Matcher:
         :param elapsed: (M,) time steps since the last match.
         """
         table = self._table
-        eligible = ((table.state == TrackState.CONFIRMED) & recent
+        eligible = ((table.state == CONFIRMED) & recent
                     & (elapsed <= self.longest_age()) & (self._gallery.count(table.slot) > 0))
         if not eligible.any():
             return np.full(len(tlwh), -1)
@@ -154,7 +157,7 @@ class Matcher:
         """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
         table = self._table
         slot = table.slot[candidates]
-        state = table.kalman[:, candidates]
+        state = table.kalman.take(candidates, axis=1)
         row, column = association.gate(state, seen.measurement, self._form)
         usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
         if self._config.class_gating:
@@ -197,7 +200,8 @@ class Matcher:
             return Matching(candidates[:0], left[:0], left)
         predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
-        cost[self.other_class(candidates, seen.classes[left])] = association.INADMISSIBLE
+        if self._config.class_gating:
+            cost[self.other_class(candidates, seen.classes[left])] = association.INADMISSIBLE
         if excluded is not None:
             cost[excluded] = association.INADMISSIBLE
         matching = association.assign(cost, limit)

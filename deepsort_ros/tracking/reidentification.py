@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import TrackTable
-from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
 
 
@@ -25,7 +25,7 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
                config: TrackerConfig) -> None:
     """Let every track confirmed in this image that is a dormant one go on as that one."""
     dormant = np.flatnonzero(table.state == DORMANT)
-    fresh = np.flatnonzero((table.state == TrackState.CONFIRMED) & (table.hits == config.n_init)
+    fresh = np.flatnonzero((table.state == CONFIRMED) & (table.hits == config.n_init)
                            & (table.time_since_update == 0)
                            & (gallery.count(table.slot) > 0))
     if not len(dormant) or not len(fresh):

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.tracking.tracks import TrackState
+
 # State of a track that has ended and may come back; never reported.
 DORMANT = 0
+# Plain integers: numpy takes several times as long to compare with a member of an enum.
+TENTATIVE, CONFIRMED, LOST = map(int, TrackState)
 
 INTEGERS = 10
 FLOATS = 2
@@ -82,9 +86,8 @@ class TrackTable:
         self._slot_used[self.slot[~kept]] = False
         rows = kept.nonzero()[0]
         size = len(rows)
-        self._integers[:, :size] = self._integers[:, rows]
-        self._floats[:, :size] = self._floats[:, rows]
-        self._kalman[:, :size] = self._kalman[:, rows]
+        for held in (self._integers, self._floats, self._kalman):
+            held[:, :size] = held.take(rows, axis=1)
         self._view(size)
 
     def take_over(self, old: NDArray[np.int64], new: NDArray[np.int64]) -> None:

@@ -20,10 +20,12 @@ from deepsort_ros.tracking.matching import Observed
 from deepsort_ros.tracking.matching import TIME_TOLERANCE
 from deepsort_ros.tracking.reidentification import put_to_sleep
 from deepsort_ros.tracking.reidentification import reidentify
+from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
+from deepsort_ros.tracking.table import LOST
+from deepsort_ros.tracking.table import TENTATIVE
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.tracks import Tracks
-from deepsort_ros.tracking.tracks import TrackState
 from deepsort_ros.tracking.votes import ClassVotes
 
 
@@ -140,10 +142,11 @@ class Tracker:
             detections.tlwh, measurement, classes, high, described & high, features))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
         table.kalman[:, row] = kalman.update(
-            table.kalman[:, row], measurement[column], form, noise)
+            table.kalman.take(row, axis=1), measurement[column], form, noise)
         table.hits[row] += 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
+        table.feature_age[row[(described & high)[column]]] = 0
         slot = table.slot[row]
         self._votes.vote(slot, classes[column])
         self._record(row, detections, column, stamp)
@@ -157,9 +160,6 @@ class Tracker:
             known = (described & high)[column]
             self._gallery.add(
                 slot[known], features[column[known]], self._config.feature_momentum)
-            fresh = np.zeros(max(table.slot.max(initial=0), slot.max(initial=0)) + 1, dtype=bool)
-            fresh[slot[known]] = True
-            table.feature_age[fresh[table.slot]] = 0
         if self._config.reid_window:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
@@ -241,11 +241,11 @@ class Tracker:
         """Settle every track's state, drop those that end, return the confirmed ones' ids."""
         table = self._table
         matched = table.time_since_update == 0
-        tentative = table.state == TrackState.TENTATIVE
-        confirmed = table.state > TrackState.TENTATIVE
-        table.state[confirmed] = TrackState.LOST
+        tentative = table.state == TENTATIVE
+        confirmed = table.state > TENTATIVE
+        table.state[confirmed] = LOST
         table.state[matched & (confirmed | (table.hits >= self._config.n_init))] = (
-            TrackState.CONFIRMED)
+            CONFIRMED)
         overdue = table.elapsed > self._config.max_age + TIME_TOLERANCE
         ended = ~matched & (tentative | overdue)
         if not ended.any():
@@ -267,7 +267,7 @@ class Tracker:
         table.id[rows] = np.arange(self._next_id, self._next_id + len(left))
         self._next_id += len(left)
         table.state[rows] = (
-            TrackState.TENTATIVE if self._config.n_init > 1 else TrackState.CONFIRMED)
+            TENTATIVE if self._config.n_init > 1 else CONFIRMED)
         table.age[rows] = 1
         table.hits[rows] = 1
         table.first_seen[rows] = stamp
@@ -286,9 +286,10 @@ class Tracker:
         table = self._table
         mean, velocity, variance, cross, _, velocity_variance = table.kalman
         covariance = np.zeros((len(table), 4, 4))
-        covariance[:, (0, 1), (0, 1)] = variance[:, :2]
-        covariance[:, (0, 1), (2, 3)] = covariance[:, (2, 3), (0, 1)] = cross[:, :2]
-        covariance[:, (2, 3), (2, 3)] = velocity_variance[:, :2]
+        for axis in (0, 1):
+            covariance[:, axis, axis] = variance[:, axis]
+            covariance[:, axis, axis + 2] = covariance[:, axis + 2, axis] = cross[:, axis]
+            covariance[:, axis + 2, axis + 2] = velocity_variance[:, axis]
         return Tracks(
             id=table.id.copy(),
             state=table.state.astype(np.uint8),

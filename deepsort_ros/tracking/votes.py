@@ -81,8 +81,11 @@ class ClassVotes:
         """Add one vote to each of (N,) slots; on a tie the earlier winner stays."""
         self._votes[slots, codes] += 1
         winner = self._winner[slots]
-        better = self._votes[slots, codes] > self._votes[slots, winner]
-        self._winner[slots] = np.where(better, codes, winner)
+        other = (codes != winner).nonzero()[0]
+        if len(other):
+            slots, codes, winner = slots[other], codes[other], winner[other]
+            better = self._votes[slots, codes] > self._votes[slots, winner]
+            self._winner[slots] = np.where(better, codes, winner)
 
     def append(self, slots: NDArray[np.int64], sources: NDArray[np.int64]) -> None:
         """Add the votes of slot i of ``sources`` to slot i; on a tie the winner stays."""
