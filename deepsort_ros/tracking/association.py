@@ -94,7 +94,12 @@ def assign(cost: NDArray[np.float64], limit: float) -> Matching:
 
     :param cost: (N, M) float64, overwritten.
     """
-    np.copyto(cost, limit + EXCESS, where=cost > limit)
+    cost[cost > limit] = limit + EXCESS
+    return _solve(cost, limit)
+
+
+def _solve(cost: NDArray[np.float64], limit: float) -> Matching:
+    """Return the assignment of costs that are ``limit + EXCESS`` wherever above the limit."""
     if len(cost) == 1:
         # What the solver would say, at a fraction of the call.
         row, column = np.zeros(1, dtype=np.int64), cost.argmin(axis=1)
@@ -150,7 +155,7 @@ def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matchi
         cost = np.empty((size, len(left)))
         cost.fill(limit + EXCESS)
         cost[position[pairs.row[chosen]], place[pairs.column[chosen]]] = pairs.cost[chosen]
-        matching = assign(cost, limit)
+        matching = _solve(cost, limit)
         rows.append(members[matching.row])
         columns.append(left[matching.column])
         left = left[matching.left]

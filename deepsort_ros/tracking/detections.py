@@ -66,7 +66,7 @@ class Detections:
         """Return (N,) bool: finite score, finite box of positive size, neither of absurd scale."""
         valid: NDArray[np.bool_] = (
             np.isfinite(self.score) & (np.abs(self.tlwh) <= boxes.FARTHEST).all(axis=1)
-            & (self.tlwh[:, 2:] >= boxes.SMALLEST).all(axis=1))
+            & (self.tlwh[:, 2] >= boxes.SMALLEST) & (self.tlwh[:, 3] >= boxes.SMALLEST))
         return valid
 
 

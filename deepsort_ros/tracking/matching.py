@@ -137,7 +137,8 @@ class Matcher:
         if not eligible.any():
             return np.full(len(tlwh), -1)
         overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
-        overlap[self.other_class(slice(None), classes)] = 0.0
+        if self._config.class_gating:
+            overlap[self._other_class(table.slot, classes)] = 0.0
         overlap[table.state == DORMANT] = 0.0
         return demand.settled(overlap, eligible, 1.0 - self._config.max_iou_distance)
 
@@ -201,18 +202,16 @@ class Matcher:
         predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
         if self._config.class_gating:
-            cost[self.other_class(candidates, seen.classes[left])] = association.INADMISSIBLE
+            cost[self._other_class(self._table.slot[candidates], seen.classes[left])] = (
+                association.INADMISSIBLE)
         if excluded is not None:
             cost[excluded] = association.INADMISSIBLE
         matching = association.assign(cost, limit)
         return Matching(
             candidates[matching.row], left[matching.column], left[matching.left])
 
-    def other_class(self, rows: NDArray[np.int64] | slice, classes: NDArray[np.int64],
-                    ) -> NDArray[np.bool_]:
-        """Return (N, M) bool, where class gating keeps row and detection apart."""
-        winner = self._votes.winner(self._table.slot[rows])
-        if not self._config.class_gating:
-            return np.zeros((len(winner), len(classes)), dtype=bool)
-        different: NDArray[np.bool_] = winner[:, None] != classes
+    def _other_class(self, slots: NDArray[np.int64], classes: NDArray[np.int64],
+                     ) -> NDArray[np.bool_]:
+        """Return (N, M) bool, where the classes of slot and detection differ."""
+        different: NDArray[np.bool_] = self._votes.winner(slots)[:, None] != classes
         return different
