@@ -21,8 +21,8 @@ def _run(page: Path, folder: Path, *options: str) -> subprocess.CompletedProcess
 
 
 def document(page: Path, folder: Path) -> tuple[str, list[str]]:
-    """Return the document a browser has made of a page after a while, and its console messages."""
-    result = _run(page, folder, '--virtual-time-budget=8000', '--dump-dom')
+    """Return what a browser has made of a page once it is loaded, and its console messages."""
+    result = _run(page, folder, '--dump-dom')
     return result.stdout, re.findall(r'CONSOLE.*', result.stderr)
 
 
