@@ -75,7 +75,10 @@ class TrainConfig:
         choices=tuple(RECIPES))
     steps: int = _option(6000, 'optimizer steps of the whole run', 1)
     half_size_steps: int = _option(
-        0, 'of them, the first that see crops of half the size, a quarter of the arithmetic', 0)
+        0, 'of each cycle, the first that see crops of half the size, a quarter of the arithmetic',
+        0)
+    cycles: int = _option(
+        1, 'equal parts of the run, each with the whole course of learning rates', 1)
     identities: int = _option(16, 'identities per batch', 2)
     crops: int = _option(4, 'crops of each identity in a batch', 2)
     held_out: int = _option(150, 'last identities kept for the test, never trained on', 0)
@@ -112,20 +115,32 @@ class TrainConfig:
             raise ValueError(f'learning_rate: {self.learning_rate} is not positive')
         if not self.dropout < 1:
             raise ValueError(f'dropout: {self.dropout} is not below 1')
+        if self.steps % self.cycles:
+            raise ValueError(f'cycles: {self.steps} steps are not {self.cycles} equal parts')
+
+    @property
+    def cycle_steps(self) -> int:
+        """Steps of one cycle."""
+        return self.steps // self.cycles
+
+    def half_size(self, step: int) -> bool:
+        """Tell whether a step, counted from 0, sees crops of half the size."""
+        return step % self.cycle_steps < self.half_size_steps
 
 
 def learning_rates(config: TrainConfig) -> list[float]:
-    """Return the learning rate of every step."""
+    """Return the learning rate of every step; cycles are warm restarts (arXiv 1608.03983)."""
     recipe = RECIPES[config.recipe]
     peak = recipe.learning_rate if config.learning_rate is None else config.learning_rate
+    steps = config.cycle_steps
     if recipe.momentum:
-        return [peak if 2 * step < config.steps else 0.1 * peak for step in range(config.steps)]
+        return [peak if 2 * step < steps else 0.1 * peak for step in range(steps)] * config.cycles
     rates = []
-    for step in range(config.steps):
+    for step in range(steps):
         if step < config.warmup_steps:
             share = (step + 1) / config.warmup_steps
         else:
-            done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+            done = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
             share = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
         rates.append(peak * share)
-    return rates
+    return rates * config.cycles

@@ -189,7 +189,7 @@ class _Run:
         rows = self._sampler.batch(batch)
         generator = np.random.default_rng((config.seed, 2, batch))
         crops = augment(self._crops.images[rows], generator, recipe.padding, recipe.erasing)
-        images = normalise(halved(crops) if number < config.half_size_steps else crops)
+        images = normalise(halved(crops) if config.half_size(number) else crops)
         kept = (generator.random((len(rows), FLAT_SIZE), dtype=np.float32) >= config.dropout)
         losses = self._step(
             ms.Tensor(images), ms.Tensor(self._labels[rows].astype(np.int32)),

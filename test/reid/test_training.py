@@ -1,5 +1,6 @@
 """Real, tiny training runs."""
 import csv
+import dataclasses
 import os
 import socket
 import subprocess
@@ -122,6 +123,17 @@ def test_the_learning_rate_warms_up_then_falls_to_a_hundredth(tmp_path):
     assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == pytest.approx(1.0)
     assert all(a >= b for a, b in zip(rates[9:], rates[10:]))
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_every_cycle_repeats_rates_and_half_size_steps_and_begins_as_a_run_of_its_own(tmp_path):
+    one = TrainConfig(tmp_path, tmp_path, steps=20, half_size_steps=5, warmup_steps=3)
+    three = dataclasses.replace(one, steps=60, cycles=3)
+    assert learning_rates(three) == 3 * learning_rates(one)
+    half = [one.half_size(step) for step in range(20)]
+    assert half == 5 * [True] + 15 * [False]
+    assert [three.half_size(step) for step in range(60)] == 3 * half
+    with pytest.raises(ValueError, match='^cycles: 60 steps are not 7 equal parts'):
+        dataclasses.replace(three, cycles=7)
 
 
 def test_augmentation_keeps_the_original_and_repeats_under_its_seed():
