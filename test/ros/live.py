@@ -99,6 +99,9 @@ class Graph:
             assert time.monotonic() < end, f'{what} did not happen within {timeout} s'
             self._executor.spin_once(timeout_sec=0.05)
 
+    def spin_once(self, timeout: float) -> None:
+        self._executor.spin_once(timeout_sec=timeout)
+
     def spin_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -1,0 +1,131 @@
+"""
+Whatever comes in for however long, the node neither grows nor loses a frame without a word.
+
+``DEEPSORT_SOAK=100000`` sends so many frames, the same ones each time, and tells how far it is.
+Identities and stamps are checked with every ``TrackArray``, see :class:`load.Witness`.
+"""
+import os
+import time
+
+import live
+import numpy as np
+import pytest
+from load import Load
+from load import OVERRIDES
+from load import QUEUE
+from load import Sample
+from load import sample
+from stream import EVENTS
+
+from deepsort_ros.ros.diagnostics import DROPPED
+
+FRAMES = int(os.environ.get('DEEPSORT_SOAK', 1500))
+SAMPLES = 60
+# MiB per frame: a hundred bytes. Allocators take memory in steps, so that growth of less than
+# ROOM [MiB] says nothing: the default run sees two kilobytes per frame, a message that is kept.
+LEAK = 1 / 10_000
+ROOM = 2.0
+NOT_PAIRED = ('detections_late', 'image_without_detections', 'detections_without_image',
+              'duplicates', 'cleared', 'waiting')
+
+
+def growth(samples: list[Sample]) -> list[str]:
+    """Return in words what grew after the first third, in which the process warms up."""
+    warm = samples[len(samples) // 3:]
+    frames = np.array([s.frame for s in warm])
+    span = frames[-1] - frames[0]
+    grown = float(np.polyfit(frames, [s.memory for s in warm], 1)[0] * span)
+    found = [f'memory: {grown:.1f} MiB in {span} frames'] if grown > max(ROOM, LEAK * span) else []
+    early, late = warm[:len(warm) // 2], warm[len(warm) // 2:]
+    for name in ('files', 'threads'):
+        before, after = (max(getattr(s, name) for s in part) for part in (early, late))
+        if after > before:
+            found.append(f'{name}: {before}, then {after}')
+    return found
+
+
+@pytest.fixture(scope='module')
+def tell(pytestconfig):
+    """Return a print that is seen at once, also of a test that passes."""
+    capture = pytestconfig.pluginmanager.getplugin('capturemanager')
+
+    def tell(text):
+        with capture.global_and_fixture_disabled():
+            print(text, flush=True)
+    return tell
+
+
+@pytest.fixture(scope='module')
+def soaked(tmp_path_factory, tell):
+    """Send it all to a node; return what sent it, the node's own counts and the samples."""
+    domain, samples = live.new_domain(), []
+    node = live.NodeProcess(
+        tmp_path_factory.mktemp('soak'), domain, *OVERRIDES, queue_depth=QUEUE, device='CPU',
+        appearance='on_demand', appearance_budget=2, batch_buckets='[1, 2]')
+    graph = live.Graph(domain)
+    try:
+        node.wait_for('active:')
+        load = Load(graph)
+        start = time.monotonic()
+        while load.last < FRAMES:
+            load.step()
+            if load.last * SAMPLES // FRAMES > len(samples):
+                samples.append(sample(node.process.pid, load.last))
+                if FRAMES > 5000:
+                    tell(f'{samples[-1]} {time.monotonic() - start:.0f} s')
+        seconds = time.monotonic() - start
+        counts = load.finish()
+        assert node.stop() == 0
+        assert 'Traceback' not in node.log()
+    finally:
+        graph.close()
+        node.stop()
+    first, last = samples[len(samples) // 3], samples[-1]
+    drops = {why: counts[f'dropped_{why}'] for why in DROPPED} | {
+        why: counts[f'pairing_{why}'] for why in NOT_PAIRED}
+    tell(f'\n{load.last} frames ({dict(load.modes)}), {load.last / seconds:.0f} frames/s; '
+         f'from frame {first.frame} on {first.memory:.1f} to {last.memory:.1f} MiB, '
+         f'{first.files} to {last.files} files, {first.threads} to {last.threads} threads; '
+         f'{load.witness.frames} TrackArrays, {len(load.witness.ended)} ids, '
+         f'{len(load.witness.sessions)} sessions; '
+         f'dropped {({why: count for why, count in drops.items() if count})}')
+    return load, counts, samples
+
+
+def test_memory_files_and_threads_stay_as_they_are(soaked):
+    _, _, samples = soaked
+    assert growth(samples) == []
+
+
+def test_every_message_is_published_or_counted_with_its_reason(soaked):
+    load, counts, _ = soaked
+    assert {name: counts[f'{name}_count'] for name in load.sent} == load.sent
+    assert counts['frames'] == load.witness.frames
+    handed_over = counts['frames'] + counts['queue'] + sum(
+        counts[f'dropped_{why}'] for why in DROPPED)
+    assert handed_over == counts['pairing_paired'] + counts['pairing_assumed_empty']
+    assert load.sent.total() == handed_over + counts['pairing_paired'] + sum(
+        counts[f'pairing_{why}'] for why in NOT_PAIRED)
+
+
+def test_all_that_can_happen_to_a_frame_did(soaked):
+    load, counts, _ = soaked
+    assert set(load.stream.events) == set(EVENTS) and set(load.modes) == {'off', 'on_demand'}
+    for name in ('pairing_image_without_detections', 'pairing_detections_without_image',
+                 'pairing_duplicates', 'pairing_jumps', 'dropped_overload', 'dropped_old_stamp',
+                 'dropped_reset', 'image_errors'):
+        assert counts[name] > 0, name
+    assert counts['failures'] == 0
+    events = load.stream.events
+    assert 1 < len(load.witness.sessions) <= 1 + events['reset'] + events['jump back']
+    assert len(load.witness.ended) > load.witness.frames / 20
+
+
+@pytest.mark.parametrize('kept', [0, 3, 1000])
+def test_a_leak_is_seen(kept):
+    """``kept``: kilobytes per frame, beside the memory that any process takes in steps."""
+    frames = range(25, 1501, 25)
+    samples = [Sample(n, 700 + n // 400 * 0.3 + n * kept / 1000, 23, 25) for n in frames]
+    assert bool(growth(samples)) == (kept > 0)
+    assert growth([Sample(n, 700, 23 + n // 100, 25) for n in frames])
+    assert growth([Sample(n, 700, 23, 25 + n // 100) for n in frames])
