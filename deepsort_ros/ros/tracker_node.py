@@ -32,12 +32,8 @@ from deepsort_ros.ros import parameters
 from deepsort_ros.ros.appearance import Appearance
 from deepsort_ros.ros.conversions import nanoseconds
 from deepsort_ros.ros.conversions import write_mirror
-from deepsort_ros.ros.diagnostics import Monitor
-from deepsort_ros.ros.diagnostics import Situation
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
-from deepsort_ros.ros.frames import Tracked
-from deepsort_ros.ros.log import NodeLog
 from deepsort_ros.ros.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
@@ -45,8 +41,7 @@ from deepsort_ros.ros.qos import publisher_events
 from deepsort_ros.ros.qos import RELIABLE_QOS
 from deepsort_ros.ros.qos import SENSOR_QOS
 from deepsort_ros.ros.qos import subscription_events
-from deepsort_ros.ros.stamps import clock_problem
-from deepsort_ros.ros.stamps import missing_stamps
+from deepsort_ros.ros.self_report import SelfReport
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
@@ -75,22 +70,22 @@ class TrackerNode(LifecycleNode):
     def __init__(self, **node_options: Any) -> None:
         """Declare the parameters; the rest comes with the lifecycle."""
         super().__init__('tracker', **node_options)
-        self._log = NodeLog(self)
         self._settings = parameters.declare(self)
         self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
             self._pipeline, self.get_logger().error, self.get_logger().info)
-        self._monitor = Monitor()
         self._overlay = Overlay()
         self._enabled = True
         self._active = False
         self._last_tracked: int | None = None
         self._clock_went_back = -math.inf
         self._subscriptions_of: dict[str, Subscription] = {}
+        self._report = SelfReport(self, self._subscriptions_of)
+        self._monitor = self._report.monitor
         self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
         self._stamps = Stamps()
         self._worker = Worker(
-            self._settings.queue_depth, self._track, self._overloaded, self._failed)
+            self._settings.queue_depth, self._track, self._report.overloaded, self._report.failed)
         parameters.on_change(self, lambda: self._settings, self._apply)
         self._clock_jumps = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
@@ -109,7 +104,7 @@ class TrackerNode(LifecycleNode):
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
         stopped = self._worker.stop(timeout)
         self._clock_jumps.unregister()
-        self._log.close()
+        self._report.close()
         self.destroy_node()
         return stopped
 
@@ -130,7 +125,7 @@ class TrackerNode(LifecycleNode):
         self._tracks, self._mirror, self._drawn = (
             self.create_lifecycle_publisher(
                 kind, topic, RELIABLE_QOS, **common,
-                event_callbacks=publisher_events(partial(self._qos_problem, topic)))
+                event_callbacks=publisher_events(partial(self._report.qos_problem, topic)))
             for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, 'tracks/detections'),
                                 (Image, '~/overlay')))
         # Not a lifecycle publisher: diagnostics say that the node is not active.
@@ -141,7 +136,7 @@ class TrackerNode(LifecycleNode):
             self.create_service(SetBool, '~/enable', self._enable)]
         # On the steady clock: with a /clock that stands still diagnostics matter most.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers = [self.create_timer(1.0, self._report, clock=steady)]
+        self._timers = [self.create_timer(1.0, self._diagnose, clock=steady)]
         if self._settings.assume_empty_after:
             self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
@@ -162,7 +157,7 @@ class TrackerNode(LifecycleNode):
             self._subscriptions_of[name] = self.create_subscription(
                 kind, topic, callback, SENSOR_QOS,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=subscription_events(partial(self._input_qos_problem, name)))
+                event_callbacks=subscription_events(partial(self._report.input_qos_problem, name)))
         self._monitor.activated()
         self._active = True
         return super().on_activate(state)
@@ -212,7 +207,7 @@ class TrackerNode(LifecycleNode):
         received = self.get_clock().now().nanoseconds or time.time_ns()
         stamp, missing = self._stamps.of(message, received)
         if missing:
-            self._unstamped(name)
+            self._report.unstamped(name)
         self._assume_empty()
         pair = add(stamp, message, time.monotonic())
         if pair is not None:
@@ -251,53 +246,18 @@ class TrackerNode(LifecycleNode):
     def _track(self, job: Job) -> None:
         self._appearance.before_frame()
         tracked = track_pair(self._pipeline, job.image, job.detections)
-        if tracked.result.reset:
-            self.get_logger().warning(
-                f'stamps jumped back by more than {self._settings.time_jump_reset:g} s: session '
-                f'{tracked.result.session} begins')
-        if tracked.image_error:
-            self._monitor.image_error(tracked.image_error)
-            self._log.warn('image', f'image not readable, tracked by motion and overlap alone: '
-                                    f'{tracked.image_error}')
-        if tracked.message is None:
-            self._monitor.drop('old_stamp')
-            self._log.warn('old_stamp', 'frame dropped: its stamp is not later than that of the '
-                                        'frame before')
+        self._report.tracked(tracked, self._settings)
+        message = tracked.message
+        if message is None:
             return
         self._last_tracked = tracked.frame.stamp
-        self._publish(job, tracked, tracked.message)
-
-    def _publish(self, job: Job, tracked: Tracked, message: TrackArray) -> None:
         self._tracks.publish(message)
-        stages = {**tracked.stage_seconds, 'pair_to_tracks': time.monotonic() - job.arrived}
-        clock = self.get_clock().now().nanoseconds
-        if clock:
-            stages['latency'] = (clock - tracked.frame.stamp) / NANOSECONDS
-        self._monitor.sample(stages)
-        result = tracked.result
-        self._monitor.tracked(len(message.tracks), result.crops, result.ignored)
-        self._say_ignored(len(job.detections.detections), result.ignored)
+        self._report.published(job, tracked, self._settings)
         if self._mirror.get_subscription_count():
             self._mirror.publish(write_mirror(message))
         if self._drawn.get_subscription_count() and tracked.frame.image is not None:
             self._drawn.publish(self._overlay.draw(
                 tracked.frame.image, tracked.frame.encoding, message))
-
-    def _say_ignored(self, detections: int, ignored: dict[str, int]) -> None:
-        if 'invalid' in ignored:
-            self._log.warn('invalid', f'{ignored["invalid"]} of {detections} detections ignored: '
-                                      f'box or score is NaN or infinite, or the box has no area')
-        if 'max_detections' in ignored:
-            self._log.warn('max_detections', f'{detections} detections in one image: only the '
-                           f'best {self._settings.max_detections} are used (max_detections)')
-
-    def _overloaded(self) -> None:
-        self._monitor.drop('overload')
-        self._log.warn('overload', 'the tracker is behind: the oldest waiting frame is dropped')
-
-    def _failed(self, error: Exception) -> None:
-        self._monitor.drop('failed')
-        self._log.warn('failed', f'frame dropped, {type(error).__name__}: {error}')
 
     # Changes from outside, on the executor's thread
 
@@ -362,39 +322,11 @@ class TrackerNode(LifecycleNode):
         self._monitor.drop('other_time', self._worker.clear())
         self._worker.request(restart_unless_done)
 
-    # What the node says about itself
-
-    def _qos_problem(self, topic: str, problem: str) -> None:
-        self._log.warn(f'qos {topic}', f'{self.resolve_topic_name(topic)}: {problem}')
-
-    def _input_qos_problem(self, name: str, problem: str) -> None:
-        self._monitor.inputs[name].qos_problem = problem
-        self._qos_problem(self._topics()[name], problem)
-
-    def _unstamped(self, name: str) -> None:
-        entry, topic = self._monitor.inputs[name], self._topics()[name]
-        entry.unstamped += 1
-        if not entry.stamp_problem:
-            entry.stamp_problem = missing_stamps(name, self.get_publishers_info_by_topic(topic))
-            self.get_logger().warning(f'{topic}: {entry.stamp_problem}')
-
-    def _topics(self) -> dict[str, str]:
-        found = {name: s.topic_name for name, s in self._subscriptions_of.items()}
-        return {name: found.get(name) or self.resolve_topic_name(name)
-                for name in ('image', 'detections')}
-
-    def _report(self) -> None:
-        topics = self._topics()
-        statuses = self._monitor.report(Situation(
-            name=self.get_fully_qualified_name().lstrip('/'), active=self._active,
-            enabled=self._enabled, topics=topics,
-            publishers={name: self.count_publishers(topic) for name, topic in topics.items()},
-            pairing=self._pairer.counts, waiting_pairs=self._pairer.waiting(),
-            queue=self._worker.waiting(), session=self._pipeline.session,
-            appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
+    def _diagnose(self) -> None:
+        self._diagnostics.publish(self._report.diagnostics(
+            active=self._active, enabled=self._enabled, pairing=self._pairer.counts,
+            waiting_pairs=self._pairer.waiting(), queue=self._worker.waiting(),
+            session=self._pipeline.session, appearance_mode=self._settings.appearance,
+            appearance=self._appearance.describe(),
             appearance_error=(None if self._settings.appearance == 'off'
-                              else self._appearance.error),
-            clock_problem=clock_problem(self.get_clock())))
-        message = DiagnosticArray(status=statuses)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
+                              else self._appearance.error)))

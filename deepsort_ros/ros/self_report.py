@@ -1,0 +1,130 @@
+"""What the node says about itself: its warnings and its diagnostics."""
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+
+from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.ros.diagnostics import Monitor
+from deepsort_ros.ros.diagnostics import Situation
+from deepsort_ros.ros.frames import Tracked
+from deepsort_ros.ros.log import NodeLog
+from deepsort_ros.ros.stamps import clock_problem
+from deepsort_ros.ros.stamps import missing_stamps
+from deepsort_ros.ros.worker import Job
+from deepsort_ros.settings import Settings
+
+
+class SelfReport:
+    """
+    Counts what happens to a node and tells it, to people by the log and to all by diagnostics.
+
+    :ivar monitor: what was counted.
+    """
+
+    def __init__(self, node: Node, subscriptions: Mapping[str, Subscription]) -> None:
+        """
+        Speak for a node.
+
+        :param subscriptions: ``image`` and ``detections`` while there are such; may change.
+        """
+        self.monitor = Monitor()
+        self._node = node
+        self._subscriptions = subscriptions
+        self._log = NodeLog(node)
+
+    def close(self) -> None:
+        """Take no more records of the library."""
+        self._log.close()
+
+    # The graph
+
+    def qos_problem(self, topic: str, problem: str) -> None:
+        """Tell of an endpoint that cannot connect to a topic."""
+        self._log.warn(f'qos {topic}', f'{self._node.resolve_topic_name(topic)}: {problem}')
+
+    def input_qos_problem(self, name: str, problem: str) -> None:
+        """Tell of a publisher that cannot connect to an input."""
+        self.monitor.inputs[name].qos_problem = problem
+        self.qos_problem(self._topics()[name], problem)
+
+    def unstamped(self, name: str) -> None:
+        """Count a message without a stamp; the first one is told."""
+        entry, topic = self.monitor.inputs[name], self._topics()[name]
+        entry.unstamped += 1
+        if not entry.stamp_problem:
+            entry.stamp_problem = missing_stamps(
+                name, self._node.get_publishers_info_by_topic(topic))
+            self._node.get_logger().warning(f'{topic}: {entry.stamp_problem}')
+
+    def _topics(self) -> dict[str, str]:
+        found = {name: s.topic_name for name, s in self._subscriptions.items()}
+        return {name: found.get(name) or self._node.resolve_topic_name(name)
+                for name in ('image', 'detections')}
+
+    # Frames
+
+    def tracked(self, tracked: Tracked, settings: Settings) -> None:
+        """Tell what was wrong with a frame; count it when its stamp had it dropped."""
+        if tracked.result.reset:
+            self._node.get_logger().warning(
+                f'stamps jumped back by more than {settings.time_jump_reset:g} s: session '
+                f'{tracked.result.session} begins')
+        if tracked.image_error:
+            self.monitor.image_error(tracked.image_error)
+            self._log.warn('image', f'image not readable, tracked by motion and overlap alone: '
+                                    f'{tracked.image_error}')
+        if tracked.message is None:
+            self.monitor.drop('old_stamp')
+            self._log.warn('old_stamp', 'frame dropped: its stamp is not later than that of the '
+                                        'frame before')
+
+    def published(self, job: Job, tracked: Tracked, settings: Settings) -> None:
+        """Count a frame whose tracks have just been published, and what it took."""
+        stages = {**tracked.stage_seconds, 'pair_to_tracks': time.monotonic() - job.arrived}
+        clock = self._node.get_clock().now().nanoseconds
+        if clock:
+            stages['latency'] = (clock - tracked.frame.stamp) / NANOSECONDS
+        self.monitor.sample(stages)
+        result = tracked.result
+        tracks = len(tracked.message.tracks) if tracked.message else 0
+        self.monitor.tracked(tracks, result.crops, result.ignored)
+        detections = len(job.detections.detections)
+        if 'invalid' in result.ignored:
+            self._log.warn('invalid', f'{result.ignored["invalid"]} of {detections} detections '
+                           f'ignored: box or score is NaN or infinite, or the box has no area')
+        if 'max_detections' in result.ignored:
+            self._log.warn('max_detections', f'{detections} detections in one image: only the '
+                           f'best {settings.max_detections} are used (max_detections)')
+
+    def overloaded(self) -> None:
+        """Count a frame that had to make room."""
+        self.monitor.drop('overload')
+        self._log.warn('overload', 'the tracker is behind: the oldest waiting frame is dropped')
+
+    def failed(self, error: Exception) -> None:
+        """Count a frame whose processing raised an error."""
+        self.monitor.drop('failed')
+        self._log.warn('failed', f'frame dropped, {type(error).__name__}: {error}')
+
+    # Diagnostics
+
+    def diagnostics(self, **situation: Any) -> DiagnosticArray:
+        """
+        Return the diagnostics of the time since the last ones.
+
+        :param situation: the fields of ``Situation`` that only the node knows.
+        """
+        node, topics = self._node, self._topics()
+        statuses = self.monitor.report(Situation(
+            name=node.get_fully_qualified_name().lstrip('/'), topics=topics,
+            publishers={name: node.count_publishers(topic) for name, topic in topics.items()},
+            clock_problem=clock_problem(node.get_clock()), **situation))
+        message = DiagnosticArray(status=statuses)
+        message.header.stamp = node.get_clock().now().to_msg()
+        return message
