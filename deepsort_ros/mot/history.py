@@ -23,6 +23,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.mot.table import FrameRows
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
@@ -43,11 +44,11 @@ DISTANCES = ('motion', 'appearance', 'overlap')
 
 
 @dataclass(frozen=True)
-class History:
+class History(FrameRows):
     """
-    Tracks over a sequence, in the order of frame and id, as arrays over N rows.
+    Tracks over a sequence, in the order of frame and id.
 
-    :param frame: (N,) int64, from 1; :param id: (N,) int64.
+    :param id: (N,) int64.
     :param state: (N,) int64, values of ``TrackState``.
     :param tlwh: (N, 4) float64, pixels.
     :param score: (N,) float64, of the last matched detection, NaN when unknown.
@@ -55,13 +56,10 @@ class History:
     :param appearance: (N,) float64, least cosine distance of the match to the track's gallery,
         NaN without one.
     :param overlap: (N,) float64, 1 - IoU of the match and the predicted box, NaN without one.
-    :param line: (N,) int64, line in the file.
-    :param path: the file.
     :param limits: largest motion, appearance and overlap distance of a match, by name; empty for
         a results file, which holds neither states nor distances.
     """
 
-    frame: NDArray[np.int64]
     id: NDArray[np.int64]
     state: NDArray[np.int64]
     tlwh: NDArray[np.float64]
@@ -69,26 +67,7 @@ class History:
     motion: NDArray[np.float64]
     appearance: NDArray[np.float64]
     overlap: NDArray[np.float64]
-    line: NDArray[np.int64]
-    path: Path
     limits: dict[str, float]
-
-    def rows(self, frame: int) -> slice:
-        """Return the rows of one frame."""
-        first, end = np.searchsorted(self.frame, (frame, frame + 1))
-        return slice(int(first), int(end))
-
-    def check_length(self, length: int) -> None:
-        """
-        Check that no row lies behind the end of the sequence.
-
-        :raises MotFileError: names the first such line.
-        """
-        late = np.flatnonzero(self.frame > length)
-        if len(late):
-            row = late[np.argmin(self.line[late])]
-            raise MotFileError(f'{self.path}:{self.line[row]}: frame {self.frame[row]} is '
-                               f'behind the end of the sequence ({length} frames)')
 
 
 def read_history(path: Path) -> History:
@@ -115,8 +94,9 @@ def _of_results(path: Path) -> History:
     # The reference writes 1 for every row: that is no score.
     score = unknown if (table.confidence == 1).all() else table.confidence[order]
     return History(
-        table.frame[order], table.id[order], np.full(len(table), int(TrackState.CONFIRMED)),
-        table.tlwh[order], score, unknown, unknown, unknown, table.line[order], path, {})
+        table.frame[order], table.line[order], path, table.id[order],
+        np.full(len(table), int(TrackState.CONFIRMED)), table.tlwh[order], score, unknown,
+        unknown, unknown, {})
 
 
 def _parsed(path: Path, first: str, rows: list[list[str]]) -> History:
@@ -154,8 +134,8 @@ def _parsed(path: Path, first: str, rows: list[list[str]]) -> History:
         row = again[0] + 1
         raise MotFileError(f'{path}:{line_numbers[row]}: id {track_id[row]} again in frame '
                            f'{frame[row]}')
-    return History(frame, track_id, state, numbers[:, 3:7].copy(), numbers[:, 7], numbers[:, 9],
-                   numbers[:, 10], numbers[:, 11], line_numbers, path, limits)
+    return History(frame, line_numbers, path, track_id, state, numbers[:, 3:7].copy(),
+                   numbers[:, 7], numbers[:, 9], numbers[:, 10], numbers[:, 11], limits)
 
 
 class HistoryWriter:

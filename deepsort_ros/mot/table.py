@@ -35,29 +35,55 @@ class TableKind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class MotTable:
+class FrameRows:
     """
-    The rows of a file in the order of their frames, as arrays over N rows.
+    Where the rows of a file are from, as arrays over N rows in the order of their frames.
 
     :param frame: (N,) int64, from 1, ascending.
+    :param line: (N,) int64, line in the file, from 1.
+    :param path: the file.
+    """
+
+    frame: NDArray[np.int64]
+    line: NDArray[np.int64]
+    path: Path
+
+    def rows(self, frame: int) -> slice:
+        """Return the rows of one frame."""
+        first, end = np.searchsorted(self.frame, (frame, frame + 1))
+        return slice(int(first), int(end))
+
+    def check_length(self, length: int) -> None:
+        """
+        Check that no row lies behind the end of the sequence.
+
+        :raises MotFileError: names the first such line.
+        """
+        late = np.flatnonzero(self.frame > length)
+        if len(late):
+            row = late[np.argmin(self.line[late])]
+            raise MotFileError(f'{self.path}:{self.line[row]}: frame {self.frame[row]} is '
+                               f'behind the end of the sequence ({length} frames)')
+
+
+@dataclass(frozen=True)
+class MotTable(FrameRows):
+    """
+    The rows of a MOTChallenge file.
+
     :param id: (N,) int64; -1 for detections.
     :param tlwh: (N, 4) float64, pixels.
     :param confidence: (N,) float64, column 7: score or, in truth, 0/1 flag.
     :param class_id: (N,) int64, column 8 of MOT16 truth, else ``NO_CLASS``.
     :param visibility: (N,) float64, column 9 of MOT16 truth: share of the object that is seen;
         else 1.
-    :param line: (N,) int64, line in the file, from 1.
-    :param path: the file.
     """
 
-    frame: NDArray[np.int64]
     id: NDArray[np.int64]
     tlwh: NDArray[np.float64]
     confidence: NDArray[np.float64]
     class_id: NDArray[np.int64]
     visibility: NDArray[np.float64]
-    line: NDArray[np.int64]
-    path: Path
 
     def __len__(self) -> int:
         """Return N."""
@@ -73,27 +99,10 @@ class MotTable:
         """Whether this is truth with classes (MOT16 and later)."""
         return bool(len(self) and self.class_id[0] != NO_CLASS)
 
-    def rows(self, frame: int) -> slice:
-        """Return the rows of one frame."""
-        first, end = np.searchsorted(self.frame, (frame, frame + 1))
-        return slice(int(first), int(end))
-
     def detections(self, frame: int) -> Detections:
         """Return one frame's rows as detections without a class."""
         rows = self.rows(frame)
         return Detections.from_arrays(self.tlwh[rows], self.confidence[rows])
-
-    def check_length(self, length: int) -> None:
-        """
-        Check that no row lies behind the end of the sequence.
-
-        :raises MotFileError: names the first such line.
-        """
-        late = np.flatnonzero(self.frame > length)
-        if len(late):
-            row = late[np.argmin(self.line[late])]
-            raise MotFileError(f'{self.path}:{self.line[row]}: frame {self.frame[row]} is '
-                               f'behind the end of the sequence ({length} frames)')
 
 
 def read_table(path: Path, kind: TableKind) -> MotTable:
@@ -182,9 +191,9 @@ def _table(path: Path, values: NDArray[np.float64], line: NDArray[np.int64],
     used = used[order]
     class_id = used[:, 7] if classes else np.full(len(used), NO_CLASS)
     seen = values[order, 8] if classes and values.shape[1] == 9 else np.ones(len(used))
-    return MotTable(used[:, 0].astype(np.int64), used[:, 1].astype(np.int64),
-                    used[:, 2:6].copy(), used[:, 6].copy(), class_id.astype(np.int64),
-                    seen, line[order].astype(np.int64), path)
+    return MotTable(used[:, 0].astype(np.int64), line[order].astype(np.int64), path,
+                    used[:, 1].astype(np.int64), used[:, 2:6].copy(), used[:, 6].copy(),
+                    class_id.astype(np.int64), seen)
 
 
 def _refuse_duplicates(path: Path, keys: NDArray[np.float64], line: NDArray[np.int64]) -> None:
