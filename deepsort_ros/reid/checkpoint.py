@@ -44,7 +44,7 @@ def resolve(model: str) -> Path:
 
     :param model: a path, ``bundled`` for the checkpoint installed with the package, or ``hub``
         for the published one once it has been fetched.
-    :raises CheckpointError: there is no such file.
+    :raises CheckpointError: there is no such file, or another in place of the published one.
     """
     if model == BUNDLED:
         try:
@@ -56,6 +56,9 @@ def resolve(model: str) -> Path:
         if not path.is_file():
             raise CheckpointError(f'model: the published checkpoint is not at {path}; run '
                                   '"deepsort fetch-model hub" first')
+        if sha256(path) != hub.HUB.sha256:
+            raise CheckpointError(f'model: {path} is not the published checkpoint, its SHA-256 is '
+                                  'another; run "deepsort fetch-model hub" again')
         return path
     path = Path(model).expanduser()
     if not path.is_file():

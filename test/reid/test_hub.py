@@ -194,6 +194,9 @@ def test_fetch_model_and_model_hub_work_hand_in_hand(
     assert json.loads(capsys.readouterr().out)['path'] == str(path)
     assert path.parent == tmp_path / 'deepsort_ros'
     checkpoint.feature_parameters(path)
+    path.write_bytes(path.read_bytes()[:-1] + b'x')
+    with pytest.raises(checkpoint.CheckpointError, match='is not the published checkpoint'):
+        checkpoint.resolve('hub')
 
 
 def test_a_relative_cache_home_is_ignored(monkeypatch, tmp_path):
