@@ -128,7 +128,11 @@ def _converted(pixels: Pixels, code: int) -> Pixels:
 def _decode(message: CompressedImage) -> Pixels:
     data = np.frombuffer(message.data, np.uint8)
     # Unchanged: as the camera stored it, not turned by its EXIF orientation.
-    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error as error:  # too many pixels, for one
+        raise ImageError(f'data: {data.size} bytes that OpenCV refuses to decode: '
+                         f'{error.err}') from error
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise ImageError(f'data: {data.size} bytes are no image that can be decoded '
                          f'(format {message.format!r})')

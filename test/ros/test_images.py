@@ -1,4 +1,6 @@
 """Image messages become the right pixels, whatever their encoding, padding and byte order."""
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -165,6 +167,14 @@ def test_compressed_images_are_decoded(suffix, samples, expected, error):
 def test_compressed_data_that_is_no_image_is_refused(data):
     with pytest.raises(ImageError, match=f'{len(data)} bytes'):
         read_image(CompressedImage(format='jpeg', data=data))
+
+
+def test_a_compressed_image_that_claims_to_be_huge_is_refused():
+    data = bytearray(cv2.imencode('.png', scene())[1].tobytes())
+    data[16:24] = (60_000).to_bytes(4, 'big') * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, 'big')
+    with pytest.raises(ImageError, match='refuses to decode'):
+        read_image(CompressedImage(format='png', data=bytes(data)))
 
 
 def test_a_written_image_reads_back():
