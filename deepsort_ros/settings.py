@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import typing
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+# What ROS takes for a part of a namespace, but for hidden ones.
+NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
 
 class SettingError(ValueError):
@@ -152,6 +156,9 @@ class Settings:
         choices=('raw', 'compressed'))
     autostart: bool = _setting(
         True, 'configure and activate at start; false waits for a lifecycle manager')
+    cameras: tuple[str, ...] = _setting(
+        (), 'names of cameras that one process serves, each by a node in the namespace of its '
+        'name, with one network for all; empty: one node, without a namespace of its own')
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -160,6 +167,12 @@ class Settings:
         if list(self.batch_buckets) != sorted(set(self.batch_buckets)) or not self.batch_buckets:
             raise SettingError(
                 f'batch_buckets: {list(self.batch_buckets)} is not a list of ascending sizes')
+        for number, camera in enumerate(self.cameras):
+            if not NAME.fullmatch(camera):
+                raise SettingError(f'cameras: {camera!r} is not a name of letters, digits and _ '
+                                   f'that begins with a letter')
+            if camera in self.cameras[:number]:
+                raise SettingError(f'cameras: {camera!r} is there twice')
 
     def replace(self, changes: Mapping[str, Any]) -> Settings:
         """
@@ -189,7 +202,8 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
             raise SettingError(f'{name}: {value!r} is not a list')
         item = typing.get_args(kind)[0]
         # An empty ROS parameter of type string[] is often written [''].
-        return tuple(_scalar(name, v, item, spec) for v in value if v != '')
+        items = list(value)
+        return tuple(_scalar(name, v, item, spec) for v in ([] if items == [''] else items))
     return _scalar(name, value, kind, spec)
 
 

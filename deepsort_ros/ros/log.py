@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from rclpy.node import Node
 
@@ -11,26 +12,13 @@ LIBRARY = 'deepsort_ros'
 REPEAT = 10.0
 
 
-class NodeLog(logging.Handler):
-    """
-    Passes warnings and errors of the library on to a node's logger, and so to /rosout.
-
-    Library code knows nothing of ROS: it logs by the standard library.
-    """
+class NodeLog:
+    """Warnings of one node."""
 
     def __init__(self, node: Node) -> None:
-        """Log on behalf of a node until closed."""
-        super().__init__(logging.WARNING)
+        """Log on behalf of a node."""
         self._logger = node.get_logger()
         self._told: dict[str, float] = {}
-        library = logging.getLogger(LIBRARY)
-        library.addHandler(self)
-        library.propagate = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log one record of the library, errors as errors and all else as warnings."""
-        log = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
-        log(record.getMessage())
 
     def warn(self, reason: str, text: str) -> None:
         """Warn, unless there was a warning for the same reason a short while ago."""
@@ -38,6 +26,36 @@ class NodeLog(logging.Handler):
         if now - self._told.get(reason, -REPEAT) >= REPEAT:
             self._told[reason] = now
             self._logger.warning(text)
+
+
+class LibraryLog(logging.Handler):
+    """
+    Passes what the library says on to a logger of ROS, and so to /rosout.
+
+    Library code knows nothing of ROS: it logs by the standard library.
+    """
+
+    def __init__(self, logger: Any) -> None:
+        """Log by a logger of ROS until closed."""
+        super().__init__(logging.INFO)
+        self._logger = logger
+        library = logging.getLogger(LIBRARY)
+        library.addHandler(self)
+        library.setLevel(logging.INFO)
+        library.propagate = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record of the library with its severity."""
+        # rclpy wants a line of code for each severity.
+        try:
+            if record.levelno >= logging.ERROR:
+                self._logger.error(record.getMessage())
+            elif record.levelno >= logging.WARNING:
+                self._logger.warning(record.getMessage())
+            else:
+                self._logger.info(record.getMessage())
+        except Exception:  # noqa: B902 as every handler: what is logged must not fail for it
+            self.handleError(record)
 
     def close(self) -> None:
         """Take no more records of the library."""

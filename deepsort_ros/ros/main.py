@@ -63,14 +63,15 @@ def leave(code: int) -> None:
 
 
 def run(stop: Stop, arguments: list[str] | None) -> int:
-    """Run the node until a signal or a shutdown; return the exit code."""
+    """Run the node, or those of all cameras, until a signal; return the exit code."""
     start = time.monotonic()
     import rclpy
-    from rclpy.executors import ExternalShutdownException
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
-    from deepsort_ros.ros.tracker_node import TrackerNode
+    from deepsort_ros.ros.cameras import create_nodes
+    from deepsort_ros.ros.cameras import spin
+    from deepsort_ros.ros.log import LibraryLog
+    from deepsort_ros.ros.shared_encoder import SharedEncoder
     from deepsort_ros.settings import SettingError
 
     try:
@@ -79,31 +80,31 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
         print(f'tracker_node: ROS arguments: {error}', file=sys.stderr)
         return 2
     stop.call(rclpy.try_shutdown)
+    network = SharedEncoder()
     try:
-        node = TrackerNode()
+        nodes = create_nodes(network)
     except SettingError as error:
         rclpy.logging.get_logger('tracker').fatal(str(error))
         rclpy.try_shutdown()
         return 1
-    code = 0
+    library = LibraryLog(nodes[0].get_logger())
     try:
-        if not node.settings.autostart:
-            node.get_logger().info('waiting to be configured')
-        elif node.autostart():
-            node.get_logger().info(
-                f'active: {node.describe()}, {time.monotonic() - start:.1f} s after start')
-        else:
-            code = 1
-        if code == 0:
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
-    except ExternalShutdownException:
-        pass
+        for node in nodes:
+            if not node.settings.autostart:
+                node.get_logger().info('waiting to be configured')
+            elif node.autostart():
+                node.get_logger().info(
+                    f'active: {node.describe()}, {time.monotonic() - start:.1f} s after start')
+            else:
+                return 1
+        spin(nodes)
     finally:
-        node.close()
+        network.stop()
+        library.close()
+        for node in nodes:
+            node.close()
         rclpy.try_shutdown()
-    return code
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:

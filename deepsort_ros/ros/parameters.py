@@ -5,6 +5,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,22 +54,26 @@ def descriptor(name: str) -> ParameterDescriptor:
     return described
 
 
+def overrides(node: Node, names: Iterable[str]) -> dict[str, Any]:
+    """Return what a node is given for settings by command line and files, or their defaults."""
+    given = {}
+    for name in names:
+        # Untyped, so that what YAML made of the override (off is false, 1 is no double) is
+        # judged by the settings and not refused by ROS.
+        value = ros_value(default(name))
+        given[name] = node.declare_parameter(
+            name, value, ParameterDescriptor(dynamic_typing=True)).value
+        node.undeclare_parameter(name)
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def declare(node: Node) -> Settings:
     """
     Declare every setting on a node and return the settings its overrides give.
 
     :raises SettingError: an override that is not acceptable; the message names both.
     """
-    overrides = {}
-    for name in SPECS:
-        # First untyped, so that what YAML made of the override (off is false, 1 is no double)
-        # is judged by the settings and not refused by ROS.
-        value = ros_value(default(name))
-        overrides[name] = node.declare_parameter(
-            name, value, ParameterDescriptor(dynamic_typing=True)).value
-        node.undeclare_parameter(name)
-    settings = Settings().replace(
-        {name: value for name, value in overrides.items() if value is not None})
+    settings = Settings().replace(overrides(node, SPECS))
     for name in SPECS:
         node.declare_parameter(name, ros_value(getattr(settings, name)), descriptor(name),
                                ignore_override=True)

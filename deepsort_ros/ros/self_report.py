@@ -38,10 +38,6 @@ class SelfReport:
         self._subscriptions = subscriptions
         self._log = NodeLog(node)
 
-    def close(self) -> None:
-        """Take no more records of the library."""
-        self._log.close()
-
     # The graph
 
     def qos_problem(self, topic: str, problem: str) -> None:

@@ -42,6 +42,7 @@ from deepsort_ros.ros.qos import RELIABLE_QOS
 from deepsort_ros.ros.qos import SENSOR_QOS
 from deepsort_ros.ros.qos import subscription_events
 from deepsort_ros.ros.self_report import SelfReport
+from deepsort_ros.ros.shared_encoder import SharedEncoder
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
@@ -67,13 +68,18 @@ class TrackerNode(LifecycleNode):
     :raises deepsort_ros.settings.SettingError: a parameter override is not acceptable.
     """
 
-    def __init__(self, **node_options: Any) -> None:
-        """Declare the parameters; the rest comes with the lifecycle."""
+    def __init__(self, network: SharedEncoder, **node_options: Any) -> None:
+        """
+        Declare the parameters; the rest comes with the lifecycle.
+
+        :param network: shared by all nodes of the process.
+        """
         super().__init__('tracker', **node_options)
         self._settings = parameters.declare(self)
+        network.agree(self._settings)
         self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
-            self._pipeline, self.get_logger().error, self.get_logger().info)
+            self._pipeline, network, self.get_logger().error, self.get_logger().info)
         self._overlay = Overlay()
         self._enabled = True
         self._active = False
@@ -104,7 +110,6 @@ class TrackerNode(LifecycleNode):
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
         stopped = self._worker.stop(timeout)
         self._clock_jumps.unregister()
-        self._report.close()
         self.destroy_node()
         return stopped
 
@@ -140,7 +145,7 @@ class TrackerNode(LifecycleNode):
         if self._settings.assume_empty_after:
             self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
-        loaded = self._worker.request(self._load)
+        loaded = self._appearance.join(self._settings)
         while not loaded.wait(0.05):
             if not self.context.ok():
                 return FAILURE
@@ -173,7 +178,7 @@ class TrackerNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy publishers and services, drop the tracks, let go of the network."""
-        self._worker.request(self._appearance.unload)
+        self._worker.request(self._appearance.leave)
         self._restart().wait()
         for publisher in (self._tracks, self._mirror, self._drawn):
             self.destroy_lifecycle_publisher(publisher)
@@ -232,17 +237,6 @@ class TrackerNode(LifecycleNode):
 
     # Frames, on the worker's thread
 
-    def _load(self) -> None:
-        logger = self.get_logger()
-
-        def progress(text: str) -> None:
-            if self._worker.stopping:
-                raise SystemExit  # ends this thread, without a word
-            logger.info(text)
-
-        if not self._appearance.load(self._settings, progress):
-            logger.error(f'tracking by motion and overlap alone: {self._appearance.error}')
-
     def _track(self, job: Job) -> None:
         self._appearance.before_frame()
         tracked = track_pair(self._pipeline, job.image, job.detections)
@@ -265,8 +259,7 @@ class TrackerNode(LifecycleNode):
         self._settings = settings
         self._pairer.jump = round(settings.time_jump_reset * NANOSECONDS)
         self._worker.request(lambda: self._pipeline.apply(settings))
-        if self._appearance.needed(settings):
-            self._worker.request(self._load)
+        self._appearance.join(settings)
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         session = self._pipeline.session + 1
@@ -293,8 +286,6 @@ class TrackerNode(LifecycleNode):
             self._last_tracked = None
             self._overlay.clear()
             self._appearance.retry()
-            if self._active and self._appearance.needed(self._settings):
-                self._load()
 
         return self._worker.request(restart)
 

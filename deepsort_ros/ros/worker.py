@@ -50,11 +50,6 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name='worker', daemon=True)
         self._thread.start()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the thread was told to end."""
-        return self._stopping
-
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return len(self._jobs)

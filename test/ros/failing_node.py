@@ -1,4 +1,9 @@
-"""The node with a device that fails as the file ``FAULT`` says: ``lost``, or ``room N`` crops."""
+"""
+The node with a device that fails as the file ``FAULT`` says.
+
+``lost``: while the file says so; ``dead``: until the network is loaded anew; ``room N``: for more
+than N crops at once; ``unloadable``: when the network is loaded.
+"""
 import os
 import sys
 from pathlib import Path
@@ -9,20 +14,31 @@ FAULT = Path(os.environ['FAULT'])
 run = main.run
 
 
+def fault():
+    return (FAULT.read_text() if FAULT.exists() else '').split() or ['']
+
+
 def run_with_faults(stop, arguments):
     # Not before main takes care of signals: MindSpore starts threads, which would get them.
     from deepsort_ros.reid.encoder import Encoder
-    compute = Encoder._features
+    create, encode = Encoder.create, Encoder.encode
 
-    def fail_or_compute(self, *batch):
-        fault, *room = FAULT.read_text().split() if FAULT.exists() else ['']
-        if fault == 'lost':
-            raise RuntimeError('device lost')
-        if fault == 'room' and max(size for size in batch if isinstance(size, int)) > int(room[0]):
+    def fail_or_create(**options):
+        if fault() == ['unloadable']:
+            raise RuntimeError('device busy')
+        return create(**options)
+
+    def fail_or_encode(self, image, tlwh, encoding):
+        name, *room = fault()
+        if name == 'dead':
+            self.dead = True
+        if name == 'lost' or getattr(self, 'dead', False):
+            raise RuntimeError(f'device {name or "lost"}')
+        if name == 'room' and len(tlwh) > int(room[0]):
             raise RuntimeError("Malloc for kernel output failed, Memory isn't enough")
-        return compute(self, *batch)
+        return encode(self, image, tlwh, encoding)
 
-    Encoder._features = fail_or_compute
+    Encoder.create, Encoder.encode = fail_or_create, fail_or_encode
     return run(stop, arguments)
 
 

@@ -327,6 +327,22 @@ def lost(bench: Bench) -> None:
     bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
 
 
+@fault('the network fails until it is loaded anew')
+def dead(bench: Bench) -> None:
+    bench.device.write_text('dead')
+    bench.tracking.track(boxes=BOXES)
+    bench.device.unlink()
+
+    def recovered():
+        array, = bench.tracking.track(boxes=BOXES)
+        assert sum(t.detection_index >= 0 for t in array.tracks) == 2
+        return bench.node.log().count('the appearance network works again') > before
+    before = bench.node.log().count('the appearance network works again')
+    bench.graph.spin_until(recovered, 30.0)
+    assert 'it is loaded anew' in bench.node.log()
+    bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
+
+
 @fault('out of memory')
 def no_memory(bench: Bench) -> None:
     bench.device.write_text('room 1')

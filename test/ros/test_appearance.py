@@ -1,4 +1,5 @@
 """A network that fails is tried again, ever less often; one short of memory gets fewer crops."""
+import threading
 import time
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros.appearance import Appearance
-from deepsort_ros.ros.appearance import LAST_RETRY
-from deepsort_ros.ros.appearance import out_of_memory
+from deepsort_ros.ros.backoff import LAST_RETRY
+from deepsort_ros.ros.shared_encoder import out_of_memory
+from deepsort_ros.ros.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
 
@@ -33,20 +35,27 @@ class Device:
             raise self.error
         if len(tlwh) > self.room:
             raise RuntimeError(MINDSPORE_SAYS[0])
-        return np.eye(len(tlwh), 128, dtype=np.float32) + tlwh[:, :1].astype(np.float32)
+        features = np.zeros((len(tlwh), 128), np.float32)
+        features[:, 50] = image.reshape(len(tlwh), -1).max(axis=1)  # crops lie upon each other
+        return features
 
 
 class Bench:
     """A pipeline with the appearance in front of a device, and a clock the test moves."""
 
     def __init__(self, monkeypatch):
-        self.now, self.stamp, self.said = 1000.0, 0, []
+        self.now, self.stamp, self.said, self.loaded = 1000.0, 0, [], 0
         monkeypatch.setattr(time, 'monotonic', lambda: self.now)
         self.device = Device()
+        self.network = SharedEncoder(self.load)
         self.pipeline = Pipeline(Settings(), None)
-        self.appearance = Appearance(self.pipeline, self.said.append, self.said.append)
-        self.appearance._encoder = self.device
-        self.pipeline.use_encoder(self.appearance)
+        self.appearance = Appearance(
+            self.pipeline, self.network, self.said.append, self.said.append)
+        assert self.appearance.join(Settings()).wait(10)
+
+    def load(self, settings, progress):
+        self.loaded += 1
+        return self.device
 
     def frame(self, boxes=3):
         """Track one frame; return how many features were computed."""
@@ -72,7 +81,9 @@ class Bench:
 
 @pytest.fixture
 def bench(monkeypatch):
-    return Bench(monkeypatch)
+    bench = Bench(monkeypatch)
+    yield bench
+    assert bench.network.stop()
 
 
 def test_a_failing_network_is_tried_again_after_waits_that_double_up_to_a_minute(bench):
@@ -106,7 +117,7 @@ def test_a_network_that_works_only_now_and_then_is_not_tried_more_and_more_often
         bench.device.error = RuntimeError('flaky')
         bench.frame()
         bench.device.error = None
-        bench.attempts(bench.appearance._wait + 0.2)
+        bench.attempts(bench.appearance._backoff.left + 0.2)
         assert bench.appearance.error is None
     bench.device.error = RuntimeError('flaky')
     bench.frame()
@@ -134,10 +145,11 @@ def test_without_memory_for_all_crops_halves_are_tried_down_to_what_fits(bench):
 
 
 def test_parts_give_the_features_of_their_own_boxes(bench):
-    tlwh = np.arange(44.0).reshape(11, 4)
+    image = np.repeat(np.arange(220, dtype=np.uint8), 10).reshape(1, -1, 1).repeat(40, 0)
+    tlwh = np.array([(200.0 * n, 0, 10, 20) for n in range(11)])
     bench.device.room = 4
-    features = bench.appearance.encode(None, tlwh, 'bgr8')
-    np.testing.assert_allclose(features[:, 50], tlwh[:, 0])
+    features = bench.appearance.encode(image.repeat(3, 2), tlwh, 'bgr8')
+    assert features[:, 50].tolist() == [20 * n for n in range(11)]
 
 
 def test_without_memory_for_a_single_crop_the_network_has_failed(bench):

@@ -15,10 +15,11 @@ def lines(node, *levels):
             if any(f'[{level}]' in line for level in levels)]
 
 
-def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_by_reset(
+def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_when_it_is_there(
         start_node, graph, tmp_path):
     path = tmp_path / 'mine.ckpt'
-    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
+    node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1,
+                      publish_features='true')
     node.wait_for('active: by motion and overlap alone')
     error, = lines(node, 'ERROR', 'FATAL')
     assert f'{path} is not a file' in error and 'motion and overlap alone' in error
@@ -27,25 +28,32 @@ def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_by_reset(
     assert [t.id for t in first.tracks] == [t.id for t in second.tracks] != []
     status = tracking.status('appearance')
     assert status.level == DiagnosticStatus.ERROR
-    assert str(path) in status.message and 'reset' in status.message
+    assert str(path) in status.message and 'tried again in' in status.message
     assert len(lines(node, 'ERROR', 'FATAL')) == 1
 
     shutil.copy(share_path(MODEL), path)
-    assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
     status = tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK, 60.0)
     assert status.message == 'always on CPU'
-    assert len(tracking.track()[0].tracks) == 1
+    third, = tracking.track()
+    assert [t.id for t in third.tracks] == [t.id for t in first.tracks]
+    assert third.session == first.session and len(third.tracks[0].feature) == 128
 
 
-def test_a_corrupt_checkpoint_is_told_by_name_and_tracked_without(start_node, graph, tmp_path):
+def test_a_corrupt_checkpoint_is_told_by_name_and_replaced_by_reset(start_node, graph, tmp_path):
     path = tmp_path / 'corrupt.ckpt'
     path.write_bytes(share_path(MODEL).read_bytes()[:100_000])
     node = start_node(model=path, device='CPU', batch_buckets='[1]', n_init=1)
     node.wait_for('active: by motion and overlap alone')
     error, = lines(node, 'ERROR', 'FATAL')
     assert str(path) in error
-    assert len(live.Tracking(graph).track()[0].tracks) == 1
+    tracking = live.Tracking(graph)
+    assert len(tracking.track()[0].tracks) == 1
     assert 'Traceback' not in node.log()
+
+    path.write_bytes(share_path(MODEL).read_bytes())
+    assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
+    node.wait_for('the appearance network is loaded')
+    assert len(lines(node, 'ERROR', 'FATAL')) == 1
 
 
 def test_an_ascend_that_is_not_there_is_told_once_and_the_cpu_stands_in(start_node, graph):

@@ -1,0 +1,359 @@
+"""The appearance network of a process, on a thread of its own, shared by all its cameras."""
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.pipeline import AppearanceEncoder
+from deepsort_ros.reid.preprocess import crop_bounds
+from deepsort_ros.reid.preprocess import resize
+from deepsort_ros.ros.backoff import Backoff
+from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+
+# Settings of the network, and so of all cameras that share it.
+NETWORK_SETTINGS = (
+    'device', 'device_id', 'model', 'precision', 'batch_buckets', 'color_order')
+# What drivers, MindSpore, OpenCV and C++ say when memory ran out.
+OUT_OF_MEMORY = re.compile(
+    r"out ?of ?memory|memory (is not|isn't|not) enough|insufficient memory|bad_?alloc"
+    r'|(alloc|allocate|allocation|malloc)\b.*\bfail|fail\w*\b.*\b(alloc|allocate|malloc)\b', re.I)
+
+Progress: TypeAlias = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Unavailable(RuntimeError):
+    """There is no network now: not loaded, being loaded, or the process ends."""
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory ran out, on the device or here."""
+    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(str(error)))
+
+
+def load_encoder(settings: Settings, progress: Progress) -> Any:
+    """
+    Return the encoder of the settings, compiled.
+
+    Imports MindSpore here, on first use: that takes seconds, and ``appearance: off`` needs none
+    of it.
+
+    :param progress: called before every long step; what it raises ends the loading.
+    """
+    from deepsort_ros.reid.encoder import Encoder
+
+    encoder = Encoder.create(**{name: getattr(settings, name) for name in NETWORK_SETTINGS})
+    encoder.warm_up(progress)
+    return encoder
+
+
+class _Request:
+    """Crops of one camera that wait for their features."""
+
+    def __init__(self, crops: NDArray[np.uint8]) -> None:
+        self.crops = crops
+        self.parts: list[NDArray[np.float32]] = []
+        self.start = 0
+        self.error: Exception | None = None
+        self.finished = threading.Event()
+
+    def take(self, features: NDArray[np.float32]) -> None:
+        self.parts.append(features)
+        self.start += len(features)
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+        self.finished.set()
+
+
+class SharedEncoder:
+    """
+    Loads the network once and puts the crops of all cameras that wait into one batch.
+
+    Nobody waits for others to come: what is there when the network is free goes together, as
+    far as it fits into the largest of ``batch_buckets``; a camera with more crops than that
+    takes turns with the others. A batch that fails is tried camera by camera, so that each gets
+    its own error. When memory runs out, fewer crops go at once from then on.
+
+    A network that cannot be loaded is tried again by itself, ever less often. Loading keeps no
+    camera from tracking: meanwhile :meth:`encode` raises :class:`Unavailable`.
+
+    All methods may be called from any thread.
+    """
+
+    def __init__(self, load: Callable[[Settings, Progress], Any] = load_encoder) -> None:
+        """
+        Load nothing yet.
+
+        :param load: returns an ``AppearanceEncoder`` that also has ``describe()``; called on the
+            one thread that uses it.
+        """
+        self._load_encoder = load
+        self._settings: Settings | None = None
+        self._users: set[object] = set()
+        self._encoder: Any = None
+        self._load_error: str | None = None
+        self._backoff = Backoff()
+        self._attempted: list[threading.Event] = []
+        self._waiting: deque[_Request] = deque()
+        self._limit: int | None = None
+        self._worked_at = 0.0
+        self._changed = threading.Condition()
+        self._stopping = False
+        # A daemon: a device that blocks for ever must not keep the process alive.
+        self._thread = threading.Thread(target=self._run, name='encoder', daemon=True)
+        self._thread.start()
+
+    # For the cameras
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a network."""
+        return self._encoder is not None
+
+    @property
+    def error(self) -> str | None:
+        """Why the network could not be loaded, None when it was, or was not tried yet."""
+        return self._load_error
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until a network that could not be loaded is tried again."""
+        return self._backoff.left
+
+    def describe(self) -> dict[str, str]:
+        """Return device, model and the like, for people."""
+        encoder, limit = self._encoder, self._limit
+        if encoder is None:
+            return {}
+        facts = {name: str(value) for name, value in encoder.describe().items()}
+        if limit is not None:
+            note = f'out of memory: at most {limit} crop(s) at once'
+            facts['device_note'] = '; '.join(filter(None, (facts.get('device_note'), note)))
+        return facts
+
+    def agree(self, settings: Settings) -> None:
+        """
+        Check the settings of a camera against those of the first one.
+
+        :raises SettingError: they ask for another network.
+        """
+        self._settings = self._settings or settings
+        for name in NETWORK_SETTINGS:
+            value, others = getattr(settings, name), getattr(self._settings, name)
+            if value != others:
+                raise SettingError(f'{name}: {value!r} is not {others!r}, as other cameras of '
+                                   f'this process have it: they share one network')
+
+    def join(self, user: object, settings: Settings) -> threading.Event:
+        """Need the network from now on; the event is set when it was loaded, or could not be."""
+        self.agree(settings)
+        done = threading.Event()
+        with self._changed:
+            self._users.add(user)
+            if self._load_due():
+                self._attempted.append(done)
+            else:
+                done.set()
+            self._changed.notify()
+        return done
+
+    def leave(self, user: object) -> None:
+        """Need the network no more; without users it is let go of."""
+        with self._changed:
+            self._users.discard(user)
+            self._changed.notify()
+
+    def retry(self) -> None:
+        """Load a network that could not be loaded now; use as many crops at once as ever."""
+        with self._changed:
+            self._limit = None
+            self._backoff.reset()
+            self._changed.notify()
+
+    def reload(self, failing_since: float) -> None:
+        """
+        Load the network anew, unless it has worked for some camera.
+
+        :param failing_since: steady-clock seconds.
+        """
+        with self._changed:
+            if self._encoder is None or self._worked_at >= failing_since:
+                return
+            _log.warning('the appearance network keeps failing: it is loaded anew')
+            self._encoder = None
+            self._changed.notify()
+
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+               encoding: str) -> NDArray[np.float32]:
+        """
+        Return features as ``AppearanceEncoder`` does, computed together with those of others.
+
+        :raises Unavailable: there is no network now.
+        :raises Exception: what the network raised for these crops.
+        """
+        from deepsort_ros.reid.network import FEATURE_SIZE
+        from deepsort_ros.reid.network import HEIGHT
+        from deepsort_ros.reid.network import WIDTH
+
+        bounds = crop_bounds(tlwh, image.shape[0], image.shape[1])
+        shown = np.flatnonzero((bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1]))
+        features = np.full((len(tlwh), FEATURE_SIZE), np.nan, dtype=np.float32)
+        if len(shown):
+            crops = np.empty((len(shown), HEIGHT, WIDTH, 3), np.uint8)
+            resize(image, bounds[shown], crops)
+            # One order for all cameras; the encoder turns it into that of the network.
+            features[shown] = self._wait_for(
+                _Request(crops[..., ::-1] if encoding == 'bgr8' else crops))
+        return features
+
+    def stop(self, timeout: float = 2.0) -> bool:
+        """End the thread after what it does; False when it did not end in time [s]."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _wait_for(self, request: _Request) -> NDArray[np.float32]:
+        with self._changed:
+            if self._encoder is None:
+                raise Unavailable('the network is not loaded')
+            self._waiting.append(request)
+            self._changed.notify()
+        # A device that blocks for ever must not keep its cameras from ending.
+        while not request.finished.wait(0.1):
+            if self._stopping:
+                raise Unavailable('the process ends')
+        if request.error is not None:
+            raise request.error
+        return request.parts[0] if len(request.parts) == 1 else np.concatenate(request.parts)
+
+    # On the thread of the network
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._has_work, self._patience())
+                if self._stopping:
+                    return
+                if not self._users:
+                    self._encoder = self._load_error = self._limit = None
+                    self._backoff = Backoff()
+                if self._encoder is None:
+                    self._refuse_waiting()
+                encoder, batch = self._encoder, self._next_batch()
+                load = self._load_due()
+            if batch:
+                self._compute(encoder, batch)
+            elif load:
+                self._load()
+
+    def _has_work(self) -> bool:
+        return bool(self._stopping or self._waiting or self._load_due()
+                    or not self._users and (self._encoder or self._load_error))
+
+    def _load_due(self) -> bool:
+        return bool(self._users and self._encoder is None and self._backoff.due)
+
+    def _patience(self) -> float | None:
+        """Return the seconds until there may be work that nobody notifies of."""
+        return self._backoff.left if self._users and self._load_error else None
+
+    def _load(self) -> None:
+        level = logging.DEBUG if self._load_error else logging.INFO
+
+        def progress(text: str) -> None:
+            if self._stopping:
+                raise SystemExit  # ends this thread, without a word
+            _log.log(level, '%s', text)
+
+        assert self._settings is not None
+        encoder, error = None, None
+        try:
+            progress(f'loading the appearance network ({self._settings.model})')
+            encoder = self._load_encoder(self._settings, progress)
+        except Exception as problem:  # noqa: B902 whatever a device or a file provokes
+            error = f'{type(problem).__name__}: {problem}'
+            self._backoff.failed()
+            if error != self._load_error:
+                _log.error('tracking by motion and overlap alone: %s', error)
+        else:
+            self._backoff.recovered()
+            if self._load_error:
+                _log.info('the appearance network is loaded')
+        with self._changed:
+            self._encoder, self._load_error = encoder, error
+            attempted, self._attempted = self._attempted, []
+        for event in attempted:
+            event.set()
+
+    def _refuse_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().fail(Unavailable('the network is loaded anew'))
+
+    def _next_batch(self) -> list[tuple[_Request, int]]:
+        """Take the oldest request and those that fit beside it; each with a number of crops."""
+        if not self._waiting or self._settings is None:
+            return []
+        batch = []
+        most = self._settings.batch_buckets[-1]
+        most = room = most if self._limit is None else min(most, self._limit)
+        for request in tuple(self._waiting):
+            count = min(len(request.crops) - request.start, most)
+            if count <= room:
+                self._waiting.remove(request)
+                batch.append((request, count))
+                room -= count
+        return batch
+
+    def _compute(self, encoder: AppearanceEncoder, batch: list[tuple[_Request, int]]) -> None:
+        """Compute features of a batch and give every request its own."""
+        crops = np.concatenate([r.crops[r.start:r.start + count] for r, count in batch])
+        try:
+            features = _features(encoder, crops)
+        except Exception as error:  # noqa: B902 whatever a device throws, the others go on
+            if out_of_memory(error) and len(crops) > 1:
+                self._limit = len(crops) // 2
+                _log.warning(
+                    'out of memory with the features of %d detections: at most %d at once from '
+                    'now on (%s)', len(crops), self._limit, type(error).__name__)
+                with self._changed:
+                    self._waiting.extendleft(request for request, _ in reversed(batch))
+            elif len(batch) > 1:
+                for part in batch:
+                    self._compute(encoder, [part])
+            else:
+                batch[0][0].fail(error)
+            return
+        self._worked_at = time.monotonic()
+        start = 0
+        for request, count in batch:
+            request.take(features[start:start + count])
+            start += count
+            if request.start == len(request.crops):
+                request.finished.set()
+            else:
+                with self._changed:
+                    self._waiting.append(request)
+
+
+def _features(encoder: AppearanceEncoder, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the features of (N, H, W, 3) crops."""
+    count, height, width, _ = crops.shape
+    # One above the other the crops are an image, and each of them a box, resized to itself.
+    boxes = np.zeros((count, 4))
+    boxes[:, 1] = height * np.arange(count)
+    boxes[:, 2:] = width, height
+    return encoder.encode(crops.reshape(-1, width, 3), boxes, 'rgb8')
