@@ -33,6 +33,9 @@ TOPICS = (
           'one for every image with detections, under the header of the image'),
     Topic('tracks/detections', 'vision_msgs/msg/Detection2DArray', 'out',
           'the same tracks with `id` filled in; only while somebody subscribes'),
+    Topic('tracks/annotations', 'visualization_msgs/msg/ImageMarker', 'out',
+          'their boxes as lines, for viewers that lay them over the image (Foxglove); only while '
+          'somebody subscribes'),
     Topic('~/overlay', 'sensor_msgs/msg/Image', 'out',
           'the image with boxes, ids and trails; only while somebody subscribes'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out',

@@ -24,11 +24,13 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray
+from visualization_msgs.msg import ImageMarker
 
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros import parameters
+from deepsort_ros.ros.annotations import write_annotations
 from deepsort_ros.ros.appearance import Appearance
 from deepsort_ros.ros.conversions import nanoseconds
 from deepsort_ros.ros.conversions import write_mirror
@@ -127,12 +129,12 @@ class TrackerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create publishers and services, load and compile the network."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
-        self._tracks, self._mirror, self._drawn = (
+        self._tracks, self._mirror, self._annotations, self._drawn = (
             self.create_lifecycle_publisher(
                 kind, topic, RELIABLE_QOS, **common,
                 event_callbacks=publisher_events(partial(self._report.qos_problem, topic)))
             for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, 'tracks/detections'),
-                                (Image, '~/overlay')))
+                                (ImageMarker, 'tracks/annotations'), (Image, '~/overlay')))
         # Not a lifecycle publisher: diagnostics say that the node is not active.
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', RELIABLE_QOS, **common)
@@ -180,7 +182,7 @@ class TrackerNode(LifecycleNode):
         """Destroy publishers and services, drop the tracks, let go of the network."""
         self._worker.request(self._appearance.leave)
         self._restart().wait()
-        for publisher in (self._tracks, self._mirror, self._drawn):
+        for publisher in (self._tracks, self._mirror, self._annotations, self._drawn):
             self.destroy_lifecycle_publisher(publisher)
         self.destroy_publisher(self._diagnostics)
         for service in self._services_of_life:
@@ -249,6 +251,8 @@ class TrackerNode(LifecycleNode):
         self._report.published(job, tracked, self._settings)
         if self._mirror.get_subscription_count():
             self._mirror.publish(write_mirror(message))
+        if self._annotations.get_subscription_count():
+            self._annotations.publish(write_annotations(message))
         if self._drawn.get_subscription_count() and tracked.frame.image is not None:
             self._drawn.publish(self._overlay.draw(
                 tracked.frame.image, tracked.frame.encoding, message))

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray
+from visualization_msgs.msg import ImageMarker
 
 from deepsort_ros.ros.interface import SERVICES
 from deepsort_ros.ros.interface import TOPICS
@@ -126,15 +127,22 @@ def test_every_kind_of_publisher_connects(tracking, graph, reliability, durabili
     assert len(tracking.track()[0].tracks) == 1
 
 
-def test_the_mirror_and_the_overlay_are_published_while_somebody_listens(tracking, graph):
+def test_mirror_annotations_and_overlay_are_published_while_somebody_listens(tracking, graph):
     mirror = graph.collect(Detection2DArray, '/tracks/detections')
+    lines = graph.collect(ImageMarker, '/tracks/annotations')
     overlay = graph.collect(Image, '/tracker/overlay')
     array = None
-    while not (mirror and overlay):  # the node has to notice the subscriptions
+    while not (mirror and lines and overlay):  # the node has to notice the subscriptions
         array, = tracking.track()
         graph.spin_for(0.05)
-    graph.spin_until(lambda: mirror[-1].header == overlay[-1].header == array.header)
+    graph.spin_until(lambda: mirror[-1].header == lines[-1].header == overlay[-1].header
+                     == array.header)
     assert [d.id for d in mirror[-1].detections] == [str(t.id) for t in array.tracks]
+    box = array.tracks[0].bbox
+    corner = lines[-1].points[0]
+    assert len(lines[-1].points) == len(lines[-1].outline_colors) == 8 * len(array.tracks)
+    assert corner.x == box.center.position.x - box.size_x / 2
+    assert corner.y == box.center.position.y - box.size_y / 2
     drawn = np.frombuffer(overlay[-1].data, np.uint8).reshape(48, 64, 3)
     assert overlay[-1].encoding == 'bgr8' and (drawn != tracking.picture()).any()
 
