@@ -137,14 +137,15 @@ class Graph:
 class Tracking:
     """Feeds a node with pictures and detections and collects what it says."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, namespace: str = '') -> None:
         from sensor_msgs.msg import Image
         from vision_msgs.msg import Detection2DArray
         self.graph = graph
-        self.tracks: list[TrackArray] = graph.collect(TrackArray, '/tracks')
+        self.name = f'{namespace}/tracker'
+        self.tracks: list[TrackArray] = graph.collect(TrackArray, f'{namespace}/tracks')
         self.diagnostics: list[DiagnosticArray] = graph.collect(DiagnosticArray, '/diagnostics')
-        self._inputs = (graph.publisher(Image, '/image'),
-                        graph.publisher(Detection2DArray, '/detections'))
+        self._inputs = (graph.publisher(Image, f'{namespace}/image'),
+                        graph.publisher(Detection2DArray, f'{namespace}/detections'))
         self.restart()
         self.connect()
         self.restart()
@@ -201,7 +202,7 @@ class Tracking:
 
         def matching():
             return [s for message in self.diagnostics for s in message.status
-                    if s.name == f'tracker: {part}' and until(s)]
+                    if s.name == f'{self.name[1:]}: {part}' and until(s)]
 
         self.graph.spin_until(matching, timeout, what=f'that status of {part}')
         return matching()[-1]

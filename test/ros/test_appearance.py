@@ -1,5 +1,4 @@
 """A network that fails is tried again, ever less often; one short of memory gets fewer crops."""
-import threading
 import time
 
 import numpy as np
@@ -101,6 +100,16 @@ def test_recovery_is_told_once_and_features_are_back(bench):
     bench.attempts(6)
     assert bench.appearance.error is None and bench.frame() == 3
     assert bench.said[1:] == ['the appearance network works again']
+
+
+def test_after_three_failures_in_a_row_it_is_loaded_anew(bench):
+    bench.device.error = RuntimeError('device lost')
+    bench.attempts(2)
+    assert bench.loaded == 1
+    bench.attempts(2)
+    bench.device.error = None
+    bench.attempts(8)
+    assert bench.loaded == 2 and bench.appearance.error is None
 
 
 def test_a_frame_without_boxes_proves_no_recovery(bench):
