@@ -3,8 +3,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 
 LIBRARY = 'deepsort_ros'
@@ -26,6 +30,20 @@ class NodeLog:
         if now - self._told.get(reason, -REPEAT) >= REPEAT:
             self._told[reason] = now
             self._logger.warning(text)
+
+
+def told(transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
+         ) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
+    """Have a transition of the lifecycle log what it raises: rclpy passes over it in silence."""
+    @wraps(transition)
+    def tell(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            if node.context.ok():  # a shutdown in the middle is no news
+                node.get_logger().error(f'{transition.__name__[3:]}: {error}')
+            raise
+    return tell
 
 
 class LibraryLog(logging.Handler):

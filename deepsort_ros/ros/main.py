@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A compressed image of some kilobytes can claim a thousand million pixels; these are 200 MB.
+MAX_PIXELS = 2**26
 # ros2 launch sends SIGTERM five seconds after SIGINT.
 GRACE = 3.0
 
@@ -65,6 +67,8 @@ def leave(code: int) -> None:
 def run(stop: Stop, arguments: list[str] | None) -> int:
     """Run the node, or those of all cameras, until a signal; return the exit code."""
     start = time.monotonic()
+    # Read by OpenCV as it is imported.
+    os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(MAX_PIXELS))
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 

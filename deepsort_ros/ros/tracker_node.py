@@ -36,6 +36,7 @@ from deepsort_ros.ros.conversions import nanoseconds
 from deepsort_ros.ros.conversions import write_mirror
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.log import told
 from deepsort_ros.ros.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
@@ -126,6 +127,7 @@ class TrackerNode(LifecycleNode):
 
     # Lifecycle
 
+    @told
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create publishers and services, load and compile the network."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
@@ -153,6 +155,7 @@ class TrackerNode(LifecycleNode):
                 return FAILURE
         return SUCCESS
 
+    @told
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         compressed = self._settings.image_transport == 'compressed'
@@ -169,6 +172,7 @@ class TrackerNode(LifecycleNode):
         self._active = True
         return super().on_activate(state)
 
+    @told
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and forget what waits; tracks live on."""
         self._active = False
@@ -178,6 +182,7 @@ class TrackerNode(LifecycleNode):
         self._forget_waiting()
         return super().on_deactivate(state)
 
+    @told
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy publishers and services, drop the tracks, let go of the network."""
         self._worker.request(self._appearance.leave)
@@ -191,6 +196,7 @@ class TrackerNode(LifecycleNode):
             self.destroy_timer(timer)
         return SUCCESS
 
+    @told
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop taking messages; the process stays until it gets a signal."""
         return self.on_deactivate(state) if self._active else SUCCESS

@@ -93,6 +93,15 @@ def test_a_parameter_that_is_not_acceptable_ends_it_with_one_line(start_node, na
     assert words in node.log() and len(node.log().splitlines()) == 1
 
 
+@pytest.mark.parametrize('entity, words', [
+    ('/tracks.publisher', 'configure: Unexpected QoS override for policy `reliability`'),
+    ('/image.subscription', 'activate: Unexpected QoS override for policy `reliability`')])
+def test_a_qos_override_that_is_not_acceptable_ends_it_with_one_line(start_node, entity, words):
+    node = start_node('-p', f'qos_overrides.{entity}.reliability:=nonsense', appearance='off')
+    assert node.process.wait(20) == 1
+    assert words in node.log() and len(node.log().splitlines()) == 1
+
+
 def test_an_unknown_ros_argument_ends_it_with_one_line(start_node):
     node = start_node('--nonsense')
     assert node.process.wait(20) == 2

@@ -1,6 +1,7 @@
 """The policy file is the node's graph; no name in a message is a path; no security, no start."""
 from xml.etree import ElementTree
 
+import cv2
 import live
 import numpy as np
 import pytest
@@ -8,13 +9,16 @@ from rcl_interfaces.msg import Parameter
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.ros.conversions import time_message
 from deepsort_ros.ros.conversions import write_detections
 from deepsort_ros.ros.images import write_image
 from deepsort_ros.ros.interface import SERVICES
 from deepsort_ros.ros.interface import TOPICS
+from deepsort_ros.ros.main import MAX_PIXELS
 from deepsort_ros.tracking import Detections
 
 POLICY = live.ROOT / 'config' / 'sros2' / 'tracker.policy.xml'
@@ -96,6 +100,18 @@ def test_no_path_in_a_message_reaches_the_file_system(node, graph):
     assert 'AUDIT open' in node.log()  # the modules of the node
     asked = [line for line in node.log()[before:].splitlines() if line.startswith('AUDIT')]
     assert [line for line in asked if PATH.rsplit('/')[-1] in line] == []
+
+
+def test_a_compressed_image_that_claims_to_be_huge_is_not_decoded(start_node, graph):
+    node = start_node('-r', '__ns:=/other', appearance='off', image_transport='compressed')
+    node.wait_for('active:')
+    pixels = np.zeros((MAX_PIXELS // 2**13 + 1, 2**13), np.uint8)
+    header = Header(stamp=time_message(live.STEP))
+    graph.publisher(CompressedImage, '/other/image/compressed').publish(CompressedImage(
+        header=header, format='png', data=cv2.imencode('.png', pixels)[1].tobytes()))
+    graph.publisher(Detection2DArray, '/other/detections').publish(
+        Detection2DArray(header=header))
+    node.wait_for('that OpenCV refuses to decode')
 
 
 # A Fast DDS that is built with security refuses empty keys, one without it any.
