@@ -30,6 +30,9 @@ from deepsort_ros.settings import SPECS
     ('batch_buckets', [4, 4], 'batch_buckets: [4, 4] is not a list of ascending sizes'),
     ('batch_buckets', [], 'batch_buckets: [] is not a list of ascending sizes'),
     ('batch_buckets', [0], 'batch_buckets: 0 is outside 1 to 1024'),
+    ('cameras', ['front', 'front'], "cameras: 'front' is there twice"),
+    *(('cameras', ['front', name], f'cameras: {name!r} is not a name of letters, digits and _ '
+       f'that begins with a letter') for name in ('', '2nd', 'a/b', 'rear-left', 'é', '_hidden')),
 ])
 def test_a_bad_value_is_named(name: str, value, says: str) -> None:
     with pytest.raises(SettingError) as error:
