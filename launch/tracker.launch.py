@@ -1,4 +1,4 @@
-"""Start the tracker on an image topic and a detection topic."""
+"""Start the tracker on an image topic and a detection topic, or on those of several cameras."""
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.actions import OpaqueFunction
@@ -19,19 +19,30 @@ def share(*path):
     return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
 
 
-def start_tracker(context):
-    """Return the node, with those of the overriding parameters that were given."""
+def start_trackers(context):
+    """Return the processes, with those of the overriding parameters that were given."""
     given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
     overrides = {name: value for name, value in given.items() if value}
     if 'autostart' in overrides:
         overrides['autostart'] = overrides['autostart'] == 'true'
+    namespace = LaunchConfiguration('namespace').perform(context)
+    cameras = [name.strip() for name in LaunchConfiguration('cameras').perform(context).split(',')]
+    if cameras == ['']:
+        return [tracker(namespace, overrides)]
+    if LaunchConfiguration('processes').perform(context) == 'one':
+        return [tracker(namespace, {**overrides, 'cameras': cameras})]
+    return [tracker(f'{namespace}/{camera}' if namespace else camera, overrides)
+            for camera in cameras]
+
+
+def tracker(namespace, overrides):
+    """Return a process; its name is left to it, so that parameters are for all its nodes."""
     image = LaunchConfiguration('image')
     tracks = LaunchConfiguration('tracks')
-    return [Node(
+    return Node(
         package=PACKAGE,
         executable='tracker_node',
-        name='tracker',
-        namespace=LaunchConfiguration('namespace'),
+        namespace=namespace,
         output='screen',
         parameters=[
             LaunchConfiguration('params_file'),
@@ -45,7 +56,7 @@ def start_tracker(context):
             ('tracks/detections', [tracks, '/detections']),
         ],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-    )]
+    )
 
 
 def generate_launch_description():
@@ -64,6 +75,13 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'namespace', default_value='',
             description='Namespace of the node and of the relative topic names.'),
+        DeclareLaunchArgument(
+            'cameras', default_value='',
+            description='Names of several cameras, as front,rear: each has a node and topics '
+            'in a namespace of its name; empty: one node.'),
+        DeclareLaunchArgument(
+            'processes', default_value='one', choices=['one', 'each'],
+            description='One process for all cameras, which share a network, or one for each.'),
         DeclareLaunchArgument(
             'params_file', default_value=share('config', 'tracker.yaml'),
             description='Parameters of the node.'),
@@ -97,5 +115,5 @@ def generate_launch_description():
             name, share('config', 'large_images.xml'),
             condition=IfCondition(LaunchConfiguration('large_images')))
           for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')),
-        OpaqueFunction(function=start_tracker),
+        OpaqueFunction(function=start_trackers),
     ])

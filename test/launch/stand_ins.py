@@ -120,7 +120,8 @@ class Node:
         def performed(entry):
             if not isinstance(entry, dict):
                 return perform(entry, context)
-            return {name: value if isinstance(value, bool) else perform(value, context)
+            # A list of texts is a string[]; one with substitutions would become a single text.
+            return {name: value if isinstance(value, (bool, list)) else perform(value, context)
                     for name, value in entry.items()}
 
         context.nodes.append({

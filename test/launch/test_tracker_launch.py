@@ -34,8 +34,7 @@ def test_starts_one_tracker_with_the_installed_parameters(launch):
     started = launch()
     assert started.environment == {}
     assert started.nodes == [{
-        'package': 'deepsort_ros', 'executable': 'tracker_node', 'name': 'tracker',
-        'namespace': '',
+        'package': 'deepsort_ros', 'executable': 'tracker_node', 'name': '', 'namespace': '',
         'parameters': ['/share/deepsort_ros/config/tracker.yaml', {'use_sim_time': 'false'}],
         'remappings': {
             'image': 'image', 'image/compressed': 'image/compressed',
@@ -69,6 +68,26 @@ def test_namespace_log_level_and_time_reach_the_node(launch):
     assert node['parameters'][-1] == {'use_sim_time': 'true'}
 
 
+def test_several_cameras_are_nodes_of_one_process(launch):
+    node, = launch(cameras='front, rear', device='CPU', namespace='robot').nodes
+    assert node['namespace'] == 'robot'
+    assert node['parameters'][-1] == {
+        'use_sim_time': 'false', 'device': 'CPU', 'cameras': ['front', 'rear']}
+
+
+def test_parameters_reach_all_nodes_of_the_process(launch):
+    # launch_ros writes them below the full name of the node, or /** when it knows none.
+    assert not any(node['name'] for node in launch(cameras='front,rear').nodes)
+
+
+def test_or_each_camera_has_a_process_with_the_same_names(launch):
+    for namespace, names in (('robot', ['robot/front', 'robot/rear']), ('', ['front', 'rear'])):
+        nodes = launch(cameras='front,rear', processes='each', namespace=namespace).nodes
+        assert [node['namespace'] for node in nodes] == names
+        assert all('cameras' not in node['parameters'][-1] for node in nodes)
+        assert nodes[0]['remappings'] == launch(cameras='front,rear').nodes[0]['remappings']
+
+
 def test_large_images_sets_the_profile_for_every_release_of_ros(launch):
     assert launch(large_images='true').environment == {
         'FASTRTPS_DEFAULT_PROFILES_FILE': PROFILE, 'FASTDDS_DEFAULT_PROFILES_FILE': PROFILE}
@@ -81,7 +100,8 @@ def test_the_environment_is_set_before_the_node_starts(description):
         index for index, kind in enumerate(kinds) if kind is stand_ins.SetEnvironmentVariable)
 
 
-@pytest.mark.parametrize('argument', ['device', 'image_transport', 'autostart', 'log_level'])
+@pytest.mark.parametrize(
+    'argument', ['device', 'image_transport', 'autostart', 'log_level', 'processes'])
 def test_a_value_that_does_not_exist_is_refused(launch, argument):
     with pytest.raises(stand_ins.LaunchError, match=argument):
         launch(**{argument: 'toaster'})
