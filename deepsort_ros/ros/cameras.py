@@ -44,8 +44,10 @@ def create_nodes(network: SharedEncoder) -> list[TrackerNode]:
 
 def _asked_for() -> tuple[str, tuple[str, ...]]:
     """Return the namespace of the process, without a slash at its end, and the cameras."""
-    # Only a node knows what files and command line come to.
-    node = Node('tracker', start_parameter_services=False, enable_rosout=False)
+    # Only a node knows what files and command line come to. It serves nothing, which a security
+    # policy for the cameras alone would not allow in the namespace of the process.
+    node = Node('tracker', start_parameter_services=False, enable_rosout=False,
+                parameter_overrides=[Parameter('start_type_description_service', value=False)])
     try:
         settings = Settings().replace(parameters.overrides(node, ['cameras']))
         return node.get_namespace().rstrip('/'), settings.cameras
