@@ -17,6 +17,10 @@ from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import resize
 from deepsort_ros.ros.backoff import Backoff
+from deepsort_ros.ros.batching import Batch
+from deepsort_ros.ros.batching import compute
+from deepsort_ros.ros.batching import first_batch
+from deepsort_ros.ros.batching import Request
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
@@ -58,25 +62,6 @@ def load_encoder(settings: Settings, progress: Progress) -> Any:
     return encoder
 
 
-class _Request:
-    """Crops of one camera that wait for their features."""
-
-    def __init__(self, crops: NDArray[np.uint8]) -> None:
-        self.crops = crops
-        self.parts: list[NDArray[np.float32]] = []
-        self.start = 0
-        self.error: Exception | None = None
-        self.finished = threading.Event()
-
-    def take(self, features: NDArray[np.float32]) -> None:
-        self.parts.append(features)
-        self.start += len(features)
-
-    def fail(self, error: Exception) -> None:
-        self.error = error
-        self.finished.set()
-
-
 class SharedEncoder:
     """
     Loads the network once and puts the crops of all cameras that wait into one batch.
@@ -106,7 +91,7 @@ class SharedEncoder:
         self._load_error: str | None = None
         self._backoff = Backoff()
         self._attempted: list[threading.Event] = []
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[Request] = deque()
         self._limit: int | None = None
         self._worked_at = 0.0
         self._changed = threading.Condition()
@@ -215,7 +200,7 @@ class SharedEncoder:
             resize(image, bounds[shown], crops)
             # One order for all cameras; the encoder turns it into that of the network.
             features[shown] = self._wait_for(
-                _Request(crops[..., ::-1] if encoding == 'bgr8' else crops))
+                Request(crops[..., ::-1] if encoding == 'bgr8' else crops))
         return features
 
     def stop(self, timeout: float = 2.0) -> bool:
@@ -226,7 +211,7 @@ class SharedEncoder:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _wait_for(self, request: _Request) -> NDArray[np.float32]:
+    def _wait_for(self, request: Request) -> NDArray[np.float32]:
         with self._changed:
             if self._encoder is None:
                 raise Unavailable('the network is not loaded')
@@ -238,7 +223,7 @@ class SharedEncoder:
                 raise Unavailable('the process ends')
         if request.error is not None:
             raise request.error
-        return request.parts[0] if len(request.parts) == 1 else np.concatenate(request.parts)
+        return request.features
 
     # On the thread of the network
 
@@ -256,7 +241,7 @@ class SharedEncoder:
                 encoder, batch = self._encoder, self._next_batch()
                 load = self._load_due()
             if batch:
-                self._compute(encoder, batch)
+                self._serve(encoder, batch)
             elif load:
                 self._load()
 
@@ -303,57 +288,33 @@ class SharedEncoder:
         while self._waiting:
             self._waiting.popleft().fail(Unavailable('the network is loaded anew'))
 
-    def _next_batch(self) -> list[tuple[_Request, int]]:
-        """Take the oldest request and those that fit beside it; each with a number of crops."""
+    def _next_batch(self) -> Batch:
         if not self._waiting or self._settings is None:
             return []
-        batch = []
         most = self._settings.batch_buckets[-1]
-        most = room = most if self._limit is None else min(most, self._limit)
-        for request in tuple(self._waiting):
-            count = min(len(request.crops) - request.start, most)
-            if count <= room:
-                self._waiting.remove(request)
-                batch.append((request, count))
-                room -= count
+        batch = first_batch(self._waiting, most if self._limit is None else min(most, self._limit))
+        for request, _ in batch:
+            self._waiting.remove(request)
         return batch
 
-    def _compute(self, encoder: AppearanceEncoder, batch: list[tuple[_Request, int]]) -> None:
-        """Compute features of a batch and give every request its own."""
-        crops = np.concatenate([r.crops[r.start:r.start + count] for r, count in batch])
+    def _serve(self, encoder: AppearanceEncoder, batch: Batch) -> None:
+        """Compute a batch; whoever has crops left waits behind the others."""
         try:
-            features = _features(encoder, crops)
+            compute(encoder, batch)
         except Exception as error:  # noqa: B902 whatever a device throws, the others go on
-            if out_of_memory(error) and len(crops) > 1:
-                self._limit = len(crops) // 2
-                _log.warning(
-                    'out of memory with the features of %d detections: at most %d at once from '
-                    'now on (%s)', len(crops), self._limit, type(error).__name__)
+            crops = sum(count for _, count in batch)
+            if out_of_memory(error) and crops > 1:
+                self._limit = crops // 2
+                _log.warning('out of memory with the features of %d detections: at most %d at '
+                             'once from now on (%s)', crops, self._limit, type(error).__name__)
                 with self._changed:
                     self._waiting.extendleft(request for request, _ in reversed(batch))
             elif len(batch) > 1:
                 for part in batch:
-                    self._compute(encoder, [part])
+                    self._serve(encoder, [part])
             else:
                 batch[0][0].fail(error)
             return
         self._worked_at = time.monotonic()
-        start = 0
-        for request, count in batch:
-            request.take(features[start:start + count])
-            start += count
-            if request.start == len(request.crops):
-                request.finished.set()
-            else:
-                with self._changed:
-                    self._waiting.append(request)
-
-
-def _features(encoder: AppearanceEncoder, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the features of (N, H, W, 3) crops."""
-    count, height, width, _ = crops.shape
-    # One above the other the crops are an image, and each of them a box, resized to itself.
-    boxes = np.zeros((count, 4))
-    boxes[:, 1] = height * np.arange(count)
-    boxes[:, 2:] = width, height
-    return encoder.encode(crops.reshape(-1, width, 3), boxes, 'rgb8')
+        with self._changed:
+            self._waiting.extend(r for r, _ in batch if not r.finished.is_set())

@@ -31,7 +31,7 @@ class Device:
         self.batches.append(sorted(greys))
         self.threads.add(threading.current_thread().name)
         self.entered.set()
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         if self.error or POISON in greys:
             raise self.error or RuntimeError('poisoned')
         if len(greys) > self.room:
@@ -72,21 +72,21 @@ class Bench:
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
         if wait:
-            self.threads[-1].join(10)
+            self.threads[-1].join(60)
 
     def ask_while_busy(self, *cameras):
         """Have cameras ask while the device computes for one whose grey is 1."""
         self.device.entered.clear()
         self.device.go.clear()
         self.ask(1)
-        assert self.device.entered.wait(10)
+        assert self.device.entered.wait(60)
         for number, (grey, what) in enumerate(cameras):
             self.ask(grey, what)
             while len(self.network._waiting) <= number:
                 threading.Event().wait(0.001)
         self.device.go.set()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(60)
 
     def greys(self, *cameras):
         """Return the greys of the features each camera got."""
@@ -96,7 +96,7 @@ class Bench:
 @pytest.fixture
 def bench():
     bench = Bench()
-    assert bench.network.join('front', SETTINGS).wait(10)
+    assert bench.network.join('front', SETTINGS).wait(60)
     yield bench
     bench.device.go.set()
     assert bench.network.stop()
@@ -147,7 +147,7 @@ def test_without_memory_for_a_batch_of_all_half_as_many_crops_go_at_once(bench, 
 
 
 def test_it_is_loaded_once_and_let_go_of_with_its_last_user(bench):
-    assert bench.network.join('rear', SETTINGS).wait(10)
+    assert bench.network.join('rear', SETTINGS).wait(60)
     bench.network.leave('front')
     bench.ask(5, wait=True)
     assert bench.greys(5) == [[5.0]] and bench.loads == 1
@@ -156,7 +156,7 @@ def test_it_is_loaded_once_and_let_go_of_with_its_last_user(bench):
         threading.Event().wait(0.001)
     bench.ask(6, wait=True)
     assert isinstance(bench.results[6], Unavailable)
-    assert bench.network.join('rear', SETTINGS).wait(10) and bench.loads == 2
+    assert bench.network.join('rear', SETTINGS).wait(60) and bench.loads == 2
 
 
 def test_it_is_not_loaded_anew_for_one_camera_while_it_works_for_another(bench):
@@ -169,7 +169,7 @@ def test_it_is_not_loaded_anew_for_one_camera_while_it_works_for_another(bench):
 def test_one_that_cannot_be_loaded_is_tried_again_by_itself():
     bench = Bench()
     bench.load_error = OSError('no such file')
-    assert bench.network.join('front', SETTINGS).wait(10)
+    assert bench.network.join('front', SETTINGS).wait(60)
     assert 'no such file' in bench.network.error and bench.network.retry_in <= 1.0
     bench.load_error = None
     while not bench.network.ready:
@@ -186,16 +186,16 @@ def test_cameras_that_ask_for_different_networks_are_refused(bench):
 def test_at_the_end_nobody_is_kept_waiting(bench):
     bench.device.go.clear()
     bench.ask(5)
-    assert bench.device.entered.wait(10)
+    assert bench.device.entered.wait(60)
     assert not bench.network.stop(0.05)
-    bench.threads[0].join(10)
+    bench.threads[0].join(60)
     assert isinstance(bench.results[5], Unavailable)
 
 
 def test_features_are_those_a_camera_gets_alone():
     alone = load_encoder(SETTINGS, lambda text: None)
     bench = Bench()
-    assert bench.network.join('front', SETTINGS).wait(10)
+    assert bench.network.join('front', SETTINGS).wait(60)
     bench.device.compute = alone.encode
     random = np.random.default_rng(0)
     cameras = {grey: (random.integers(0, 255, (240, 320, 3), np.uint8),
