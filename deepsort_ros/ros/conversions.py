@@ -6,7 +6,6 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Vector3
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
 from vision_msgs.msg import Detection2D
@@ -27,8 +26,13 @@ def nanoseconds(stamp: Time) -> int:
 
 def time_message(stamp: int) -> Time:
     """Return the message of a stamp in nanoseconds."""
-    seconds, rest = divmod(int(stamp), NANOSECONDS)
-    return Time(sec=seconds, nanosec=rest)
+    message = Time()
+    _set_time(message, stamp)
+    return message
+
+
+def _set_time(message: Time, stamp: int) -> None:
+    message.sec, message.nanosec = divmod(int(stamp), NANOSECONDS)
 
 
 def read_detections(message: Detection2DArray) -> Detections:
@@ -62,10 +66,13 @@ def _best(results: list[ObjectHypothesisWithPose]) -> tuple[float, str]:
 
 def write_detections(detections: Detections, header: Header) -> Detection2DArray:
     """Return the message of detections, one hypothesis each."""
-    return Detection2DArray(header=header, detections=[
-        Detection2D(header=header, results=[_hypothesis(str(class_id), score)], bbox=_box(box))
-        for box, class_id, score in zip(
-            detections.tlwh.tolist(), detections.class_id, detections.score.tolist())])
+    messages = []
+    for box, class_id, score in zip(
+            detections.tlwh.tolist(), detections.class_id, detections.score.tolist()):
+        message = Detection2D(header=header, results=[_hypothesis(str(class_id), score)])
+        _set_box(message.bbox, box)
+        messages.append(message)
+    return Detection2DArray(header=header, detections=messages)
 
 
 def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session: int,
@@ -85,15 +92,21 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
     known = np.isfinite(tracks.feature).all(axis=1) if features else np.zeros(len(tracks), bool)
     messages = []
     for row, box in enumerate(tracks.tlwh.tolist()):
-        track = Track(
-            id=int(tracks.id[row]), state=int(tracks.state[row]),
-            class_id=str(tracks.class_id[row]), score=float(tracks.score[row]), bbox=_box(box),
-            velocity=Vector3(x=velocity[row][0], y=velocity[row][1]), age=int(tracks.age[row]),
-            hits=int(tracks.hits[row]), time_since_update=int(tracks.time_since_update[row]),
-            first_seen=time_message(tracks.first_seen[row]),
-            last_seen=time_message(tracks.last_seen[row]),
-            detection_index=int(tracks.detection_index[row]))
+        # Filled in place: the constructor makes every part anew, also the ones it is given.
+        track = Track()
+        track.id = int(tracks.id[row])
+        track.state = int(tracks.state[row])
+        track.class_id = str(tracks.class_id[row])
+        track.score = float(tracks.score[row])
+        _set_box(track.bbox, box)
+        track.velocity.x, track.velocity.y = velocity[row]
         track.covariance = covariance[row]
+        track.age = int(tracks.age[row])
+        track.hits = int(tracks.hits[row])
+        track.time_since_update = int(tracks.time_since_update[row])
+        _set_time(track.first_seen, tracks.first_seen[row])
+        _set_time(track.last_seen, tracks.last_seen[row])
+        track.detection_index = int(tracks.detection_index[row])
         if known[row]:
             track.feature = array('f', tracks.feature[row].tobytes())
         messages.append(track)
@@ -116,9 +129,8 @@ def _hypothesis(class_id: str, score: float) -> ObjectHypothesisWithPose:
     return result
 
 
-def _box(tlwh: list[float]) -> BoundingBox2D:
+def _set_box(box: BoundingBox2D, tlwh: list[float]) -> None:
     left, top, width, height = tlwh
-    box = BoundingBox2D(size_x=width, size_y=height)
+    box.size_x, box.size_y = width, height
     box.center.position.x = left + width / 2
     box.center.position.y = top + height / 2
-    return box
