@@ -1,12 +1,27 @@
 """
 Measure the live node: publisher process -> node process -> this process, which subscribes.
 
-    python benchmark/node.py --encoder 0 5 30 60 --seconds 20
-    python benchmark/node.py --encoder real --appearance on_demand
+    python benchmark/node.py
+    python benchmark/node.py --settings bare 0 on_demand --seconds 10 --json
 
-``--encoder MS`` puts in place of the network a device that takes so many milliseconds per image,
-without the CPU; ``real`` is the bundled network on the CPU. Latency is from the stamp, taken just
-before the image is published, to the arrival of its tracks here; the first second is left out.
+One run per setting, the same images and detections in each:
+
+    bare        no node: a minimal rclpy subscriber of both topics, what any node pays
+    0 5 30 60   the node, its network replaced by a wait of so many milliseconds per image
+    always, on_demand
+                the node with the bundled network on the CPU, `appearance` as named
+
+Every frame's way is timed in four parts that add up, in milliseconds as p50/p99:
+
+    before      stamp, taken just before the image is published, until a pair is in the node's
+                hands: DDS, and rclpy taking and deserialising image and detections
+    own         until its tracks are published, without the network: what this package costs
+    encode      the network, or the wait in its place
+    after       until the tracks are in the hands of this process
+
+`stages` are p50 of the node's own stages. `sent` are images; `lost` of them DDS did not bring to
+the node, the others are tracked or dropped for a reason named. The first two seconds are left
+out of times and CPU, not of the counts.
 """
 from __future__ import annotations
 
@@ -16,49 +31,99 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+SETTINGS = ('bare', '0', '5', '30', '60', 'always', 'on_demand')
+WARM_UP = 2.0
+TOPICS = {'overlay': '/tracker/overlay', 'mirror': '/tracks/detections'}
+STAGES = ('read', 'filter', 'track', 'write')
 TICK = os.sysconf('SC_CLK_TCK')
-WARM_UP = 1.0
-STAGES = ('read', 'filter', 'encode', 'track', 'write', 'pair_to_tracks')
 
 
-def run_node(milliseconds: str) -> int:
-    """Run the node, with a device of fixed cost unless it is to be the real network."""
+# Roles of the other processes
+
+def run_node(setting: str, output: str) -> int:
+    """Run the node and keep the stages of every frame; a number is a stand-in of that cost."""
     from deepsort_ros.ros import main as program
 
-    if milliseconds != 'real':
-        run, seconds = program.run, float(milliseconds) / 1000
+    run, samples = program.run, []
 
-        class FixedCost:
-            """Takes its time, then tells boxes apart by their order."""
+    class Wait:
+        """Takes its time without the CPU, then tells boxes apart by their order."""
 
-            def describe(self) -> dict[str, Any]:
-                return {'device': f'{milliseconds} ms', 'device_note': ''}
+        def describe(self) -> dict[str, Any]:
+            return {'device': f'{setting} ms', 'device_note': ''}
 
-            def warm_up(self, progress: Any) -> None:
-                """Do nothing."""
+        def warm_up(self, progress: Any) -> None:
+            """Do nothing."""
 
-            def encode(self, image: Any, tlwh: Any, encoding: str) -> Any:
-                import numpy as np  # not before main takes care of signals: it starts threads
-                time.sleep(seconds)
-                return np.eye(len(tlwh), 128, dtype=np.float32)
+        def encode(self, image: Any, tlwh: Any, encoding: str) -> Any:
+            import numpy as np  # not before main takes care of signals: it starts threads
+            if setting != '0':
+                time.sleep(float(setting) / 1000)
+            return np.eye(len(tlwh), 128, dtype=np.float32)
 
-        def run_with_device(stop: Any, arguments: Any) -> int:
-            from deepsort_ros.reid import encoder
-            encoder.Encoder.create = lambda **_: FixedCost()  # type: ignore
+    def recorded(stop: Any, arguments: Any) -> int:
+        from deepsort_ros.reid import encoder
+        from deepsort_ros.ros.diagnostics import Monitor
+
+        sample = Monitor.sample
+
+        def keep(self: Monitor, stages: dict[str, float]) -> None:
+            if 'latency' in stages:
+                samples.append((time.time_ns(), dict(stages)))
+            sample(self, stages)
+
+        Monitor.sample = keep  # type: ignore
+        if setting.isdigit():
+            encoder.Encoder.create = lambda **_: Wait()  # type: ignore
+        try:
             return run(stop, arguments)
+        finally:
+            Path(output).write_text(json.dumps(samples))
 
-        program.run = run_with_device
+    program.run = recorded
     return program.main()
 
 
+def run_listener(output: str, topics: list[str]) -> int:
+    """Subscribe to topics as the node does, and write when a stamp had arrived on all."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+    from sensor_msgs.msg import Image
+    from vision_msgs.msg import Detection2DArray
+
+    from deepsort_ros.ros.conversions import nanoseconds
+    from deepsort_ros.ros.qos import SENSOR_QOS
+
+    arrived: dict[int, list[int]] = {}
+
+    def on_message(message: Any) -> None:
+        arrived.setdefault(nanoseconds(message.header.stamp), []).append(time.time_ns())
+
+    rclpy.init()
+    node = rclpy.create_node('listener')
+    for topic in topics:
+        node.create_subscription(
+            Image if topic in ('/image', TOPICS['overlay']) else Detection2DArray, topic,
+            on_message, SENSOR_QOS)
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    samples = [(times[-1], {'latency': (times[-1] - stamp) / 1e9})
+               for stamp, times in arrived.items() if len(times) == len(topics)]
+    Path(output).write_text(json.dumps(samples))
+    return 0
+
+
 def run_publisher(options: argparse.Namespace) -> int:
-    """Publish images with walking people at a fixed rate, then end."""
+    """Publish images with walking people at a fixed rate, print what was sent, end."""
     import numpy as np
     import rclpy
     from sensor_msgs.msg import Image
@@ -82,17 +147,26 @@ def run_publisher(options: argparse.Namespace) -> int:
     while not (images.get_subscription_count() and detections.get_subscription_count()):
         time.sleep(0.05)
     time.sleep(0.5)
-    message = write_image(pixels, 'bgr8', Header())
+    message = write_image(pixels, 'bgr8', Header(frame_id='camera'))
+    sent, cpu, watched = [], {}, (*options.watch, os.getpid())
+    count = round((options.seconds + WARM_UP) * options.rate)
     begin = time.monotonic()
-    for frame in range(round((options.seconds + WARM_UP) * options.rate)):
-        time.sleep(max(0.0, begin + frame / options.rate - time.monotonic()))
+    for frame in range(count):
         places = start + speed * frame / options.rate
         boxes = np.concatenate([places, np.tile([60.0, 180.0], (len(places), 1))], 1)
-        header = Header(stamp=time_message(time.time_ns()), frame_id='camera')
-        message.header = header
+        people = write_detections(Detections.from_arrays(boxes), message.header)
+        time.sleep(max(0.0, begin + frame / options.rate - time.monotonic()))
+        if frame == round(WARM_UP * options.rate):
+            warm, cpu = time.monotonic(), {pid: -cpu_seconds(pid) for pid in watched}
+        sent.append(time.time_ns())
+        message.header.stamp = people.header.stamp = time_message(sent[-1])
         images.publish(message)
-        detections.publish(write_detections(Detections.from_arrays(boxes), header))
-    time.sleep(1.0)
+        detections.publish(people)
+    seconds = time.monotonic() - warm
+    options.output.write_text(json.dumps({
+        'sent': sent, 'rate': (count - round(WARM_UP * options.rate)) / seconds,
+        'cpu': [100 * (used + cpu_seconds(pid)) / seconds for pid, used in cpu.items()]}))
+    time.sleep(1.0)  # let the last ones arrive
     rclpy.shutdown()
     return 0
 
@@ -103,95 +177,179 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def measure(encoder: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Run the three processes once and return what was measured."""
-    import numpy as np
-    import rclpy
-    from diagnostic_msgs.msg import DiagnosticArray
-    from rclpy.qos import QoSProfile
+# This process
 
-    from deepsort_ros.msg import TrackArray
-    from deepsort_ros.ros.conversions import nanoseconds
+class Subscriber:
+    """Takes tracks and diagnostics."""
 
-    received: list[tuple[int, int]] = []
-    values: dict[str, str] = {}
+    def __init__(self) -> None:
+        """Subscribe."""
+        import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.qos import QoSProfile
 
-    def on_tracks(message: TrackArray) -> None:
-        received.append((nanoseconds(message.header.stamp), time.time_ns()))
+        from deepsort_ros.msg import TrackArray
 
-    def on_diagnostics(message: DiagnosticArray) -> None:
-        values.update((v.key, v.value) for s in message.status for v in s.values)
+        self.tracks: list[tuple[int, int]] = []
+        self.values: dict[str, str] = {}
+        self.reports = 0
+        self._node = rclpy.create_node('subscriber')
+        self._node.create_subscription(TrackArray, '/tracks', self._on_tracks,
+                                       QoSProfile(depth=100))
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_report, 10)
 
-    def start(*role: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, __file__, *role])
+    def _on_tracks(self, message: Any) -> None:
+        from deepsort_ros.ros.conversions import nanoseconds
 
-    subscriber = rclpy.create_node('subscriber')
-    subscriber.create_subscription(TrackArray, '/tracks', on_tracks, QoSProfile(depth=100))
-    subscriber.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
-    used: dict[str, float] = {}
-    node = start('--run-node', encoder, '--ros-args', '-p', f'appearance:={options.appearance}',
-                 '-p', 'device:=CPU')
-    publisher = start('--run-publisher', '--seconds', str(options.seconds), '--rate',
-                      str(options.rate), '--detections', str(options.detections),
-                      '--size', *map(str, options.size))
+        self.tracks.append((nanoseconds(message.header.stamp), time.time_ns()))
+
+    def _on_report(self, message: Any) -> None:
+        self.reports += 1
+        self.values.update((v.key, v.value) for s in message.status for v in s.values)
+
+    def spin_while(self, condition: Any, timeout: float) -> None:
+        """Take messages as long as a condition holds, at most so many seconds."""
+        import rclpy
+
+        end = time.monotonic() + timeout
+        while condition() and time.monotonic() < end:
+            rclpy.spin_once(self._node, timeout_sec=0.1)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_node()
+
+
+def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the processes once and return what was measured."""
+    def start(role: str, *arguments: object, **how: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, __file__, role, *map(str, arguments)], text=True,
+                                **how)
+
+    output, sent = folder / f'{setting}.json', folder / f'{setting}.sent.json'
+    subscriber = Subscriber()
+    if setting == 'bare':
+        tested = start('--run-listener', output, '/image', '/detections')
+    else:
+        appearance = 'always' if setting.isdigit() else setting
+        tested = start('--run-node', setting, output, '--ros-args', '-p',
+                       f'appearance:={appearance}', '-p', 'device:=CPU')
+    watchers = [] if setting == 'bare' else [
+        start('--run-listener', folder / name, TOPICS[name]) for name in options.subscribe]
+    publisher = start(
+        '--run-publisher', sent, '--seconds', options.seconds, '--rate', options.rate,
+        '--detections', options.detections, '--size', *options.size,
+        '--watch', tested.pid, os.getpid())
     try:
-        before: dict[str, float] = {}
-        while publisher.poll() is None:
-            rclpy.spin_once(subscriber, timeout_sec=0.1)
-            used = {'publisher': cpu_seconds(publisher.pid), 'node': cpu_seconds(node.pid),
-                    'subscriber': cpu_seconds(os.getpid())}
-            if received and not before:
-                before = used
+        subscriber.spin_while(lambda: publisher.poll() is None and tested.poll() is None,
+                              120 + 3 * options.seconds)
+        last = subscriber.reports
+        if setting != 'bare':
+            subscriber.spin_while(lambda: subscriber.reports < last + 2, 10)
     finally:
-        node.send_signal(signal.SIGINT)
-        node.wait(20)
         publisher.kill()
-        publisher.wait()
-        subscriber.destroy_node()
-    first = received[0][0] + round(WARM_UP * 1e9)
-    latency = [(arrived - stamp) / 1e6 for stamp, arrived in received if stamp >= first]
-    seconds = (received[-1][0] - received[0][0]) / 1e9
-    p50, p99 = np.percentile(latency, (50, 99))
+        for process in (tested, *watchers):
+            process.send_signal(signal.SIGINT)
+        for process in (publisher, tested, *watchers):
+            process.wait(20)
+        subscriber.close()
+    if not sent.is_file() or not output.is_file():
+        raise SystemExit(f'{setting}: the publisher or the node ended too soon')
+    return {'setting': setting, **summary(
+        json.loads(sent.read_text()), json.loads(output.read_text()), subscriber)}
+
+
+def summary(published: dict[str, Any], samples: list[Any],
+            subscriber: Subscriber) -> dict[str, Any]:
+    """Return times, counts and load of one run."""
+    import numpy as np
+
+    sent = published['sent']
+    warm = sent[0] + round(WARM_UP * 1e9)
+    arrival = dict(subscriber.tracks)
+    stamps = np.array(sent)
+    parts: dict[str, list[float]] = {}
+    for now, stages in samples:
+        # The node's times come without stamp: it is the one closest to where they point to.
+        stamp = sent[int(np.argmin(np.abs(stamps - (now - 1e9 * stages['latency']))))]
+        if stamp < warm:
+            continue
+        own = stages.get('pair_to_tracks', 0.0)
+        found = {**stages, 'before': stages['latency'] - own,
+                 'own': own - stages.get('encode', 0.0), 'total': stages['latency']}
+        if stamp in arrival:
+            found['total'] = (arrival[stamp] - stamp) / 1e9
+            found['after'] = found['total'] - stages['latency']
+        for part, seconds in found.items():
+            parts.setdefault(part, []).append(1e3 * seconds)
+    values = {name: int(v) for name, v in subscriber.values.items() if v.isdigit()}
+    received = values.get('image_count', len(samples))
     return {
-        'encoder': encoder, 'appearance': options.appearance,
-        'sent': round((options.seconds + WARM_UP) * options.rate), 'tracked': len(received),
-        'latency_p50_ms': round(p50, 2), 'latency_p99_ms': round(p99, 2),
-        'dropped': {k: int(v) for k, v in values.items() if k.startswith('dropped_') and v != '0'},
-        'unpaired': {k: int(v) for k, v in values.items() if '_without_' in k and v != '0'},
-        'cpu_percent': {name: round(100 * (used[name] - before[name]) / seconds)
-                        for name in used},
-        'stage_p50_ms': {s: float(values[f'{s}_p50_ms']) for s in STAGES
-                         if f'{s}_p50_ms' in values}}
+        **{part: [round(float(p), 2) for p in np.percentile(parts[part], (50, 99))]
+           if part in parts else None for part in ('total', 'before', 'own', 'encode', 'after')},
+        'stages': {s: round(float(np.median(parts[s])), 2) for s in STAGES if s in parts},
+        'hz': round(published['rate'], 1), 'sent': len(sent), 'lost': len(sent) - received,
+        'tracked': values.get('frames'),
+        'dropped': {name.removeprefix('dropped_').removeprefix('pairing_'): n
+                    for name, n in values.items()
+                    if n and name.startswith(('dropped_', 'pairing_image_without'))},
+        'cpu_percent': dict(zip(('node', 'subscriber', 'publisher'),
+                                map(round, published['cpu'])))}
+
+
+def cells(row: dict[str, Any]) -> dict[str, str]:
+    """Return a row as the table shows it."""
+    def text(value: Any) -> str:
+        if isinstance(value, list):
+            return ' / '.join(f'{v:.1f}' for v in value)
+        if isinstance(value, dict):
+            return ', '.join(f'{name} {v}' for name, v in value.items())
+        return '' if value is None else str(value)
+
+    return {name: text(value) for name, value in row.items()}
 
 
 def main() -> int:
-    """Measure every encoder in turn and print one line of JSON for each."""
+    """Measure every setting in turn and print the table, or JSON lines as they come."""
     if sys.argv[1:2] == ['--run-node']:
-        encoder = sys.argv.pop(2)
-        sys.argv.pop(1)
-        return run_node(encoder)
+        setting, output = sys.argv[2:4]
+        del sys.argv[1:4]
+        return run_node(setting, output)
+    if sys.argv[1:2] == ['--run-listener']:
+        return run_listener(sys.argv[2], sys.argv[3:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--encoder', nargs='+', default=['0'], metavar='MS|real')
-    parser.add_argument('--appearance', default='always', choices=('always', 'on_demand', 'off'))
-    parser.add_argument('--seconds', type=float, default=20.0, help='of images per run')
+    parser.add_argument('--settings', nargs='+', default=SETTINGS, choices=SETTINGS)
+    parser.add_argument('--seconds', type=float, default=20.0, help='measured per setting')
     parser.add_argument('--rate', type=float, default=30.0, help='images per second')
     parser.add_argument('--detections', type=int, default=20, help='per image')
     parser.add_argument('--size', type=int, nargs=2, default=(1920, 1080),
                         metavar=('WIDTH', 'HEIGHT'))
-    parser.add_argument('--run-publisher', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--subscribe', nargs='+', default=[], choices=TOPICS,
+                        help='to these too, each from a process of its own')
+    parser.add_argument('--json', action='store_true', help='one line per setting')
+    parser.add_argument('--run-publisher', dest='output', type=Path, help=argparse.SUPPRESS)
+    parser.add_argument('--watch', type=int, nargs='*', help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.run_publisher:
+    if options.output:
         return run_publisher(options)
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE',
                           str(ROOT / 'config' / 'large_images.xml'))
     import rclpy
+    from tabulate import tabulate
+
     rclpy.init()
-    for encoder in options.encoder:
-        print(json.dumps(measure(encoder, options)), flush=True)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for setting in options.settings:
+            rows.append(measure(setting, options, Path(folder)))
+            print(json.dumps(rows[-1]) if options.json else f'{setting} done', flush=True,
+                  file=sys.stdout if options.json else sys.stderr)
     rclpy.shutdown()
+    if not options.json:
+        print(tabulate(map(cells, rows), headers='keys', tablefmt='github'))
     return 0
 
 
