@@ -15,7 +15,7 @@ from deepsort_ros.ros.shared_encoder import load_encoder
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
 
-SETTINGS = Settings(device='CPU', batch_buckets=(1, 4, 8), n_init=1, publish_features=True)
+SETTINGS = Settings(device='CPU', batch_buckets=(4, 8), n_init=1, publish_features=True)
 FRONT, REAR = '/robot/front', '/robot/rear'
 FRAMES = 6
 
@@ -27,7 +27,7 @@ class Process:
         self.fault, self.graph = folder / 'fault', graph
         parameters = folder / 'cameras.yaml'
         parameters.write_text("""
-/**: {ros__parameters: {cameras: [front, rear], device: CPU, batch_buckets: [1, 4, 8]}}
+/**: {ros__parameters: {cameras: [front, rear], device: CPU, batch_buckets: [4, 8]}}
 /robot/front/tracker: {ros__parameters: {n_init: 1, publish_features: true}}
 /robot/rear/tracker: {ros__parameters: {n_init: 1, publish_features: true}}
 """)
@@ -132,8 +132,8 @@ def disabled(process, step):
 
 
 def flood(process, step):
-    boxes = np.random.default_rng(step).uniform(0, 40, (30, 4))
-    for number in range(3):
+    boxes = np.random.default_rng(step).uniform(0, 40, (12, 4))
+    for number in range(2):
         process.cameras[FRONT].send(live.STEP * (10 * step + number), boxes=boxes)
 
 
