@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -198,9 +199,10 @@ class SharedEncoder:
         if len(shown):
             crops = np.empty((len(shown), HEIGHT, WIDTH, 3), np.uint8)
             resize(image, bounds[shown], crops)
-            # One order for all cameras; the encoder turns it into that of the network.
-            features[shown] = self._wait_for(
-                Request(crops[..., ::-1] if encoding == 'bgr8' else crops))
+            if encoding == 'bgr8':  # one order for all cameras
+                rows = crops.reshape(-1, WIDTH, 3)
+                cv2.cvtColor(rows, cv2.COLOR_BGR2RGB, dst=rows)
+            features[shown] = self._wait_for(Request(crops))
         return features
 
     def stop(self, timeout: float = 2.0) -> bool:
