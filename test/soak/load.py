@@ -24,6 +24,7 @@ from stream import STEP
 from stream import Stream
 from stream import WIDTH
 from vision_msgs.msg import Detection2DArray
+from visualization_msgs.msg import ImageMarker
 
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.ros.conversions import nanoseconds
@@ -211,6 +212,7 @@ class Load:
         self._listeners = [] if self._listeners else [
             self.graph.node.create_subscription(kind, topic, lambda message: None, 10)
             for kind, topic in ((Detection2DArray, '/tracks/detections'),
+                                (ImageMarker, '/tracks/annotations'),
                                 (Image, '/tracker/overlay'))]
 
 
