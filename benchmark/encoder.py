@@ -48,9 +48,20 @@ def deepsort_ros(options: argparse.Namespace) -> Network:
     """Return the network as the encoder runs it."""
     from deepsort_ros.reid.encoder import Encoder
     from deepsort_ros.reid.runtime import ms
-    encoder = Encoder.create(options.model, 'CPU', batch_buckets=options.sizes)
+    from deepsort_ros.settings import Settings
+    # The encoder splits what is larger than its largest bucket.
+    largest = Settings().batch_buckets[-1]
+    buckets = {min(size, largest) for size in options.sizes}
+    buckets |= {size % largest for size in options.sizes if size % largest}
+    encoder = Encoder.create(options.model, 'CPU', batch_buckets=sorted(buckets))
     encoder.warm_up()
-    return lambda planes: encoder._infer(ms.Tensor.from_numpy(planes)).asnumpy()
+
+    def network(planes: np.ndarray) -> None:
+        for start in range(0, len(planes), largest):
+            batch = planes[start:start + largest]
+            encoder._networks[len(batch)](ms.Tensor.from_numpy(batch)).asnumpy()
+
+    return network
 
 
 def onnxruntime(options: argparse.Namespace) -> Network:
