@@ -44,13 +44,17 @@ def scene(count: int) -> tuple[np.ndarray, np.ndarray]:
     return small.repeat(20, axis=0).repeat(20, axis=1), boxes
 
 
+def largest_bucket() -> int:
+    """Return the batch size beyond which the encoder splits, as the node is configured."""
+    from deepsort_ros.settings import Settings
+    return Settings().batch_buckets[-1]
+
+
 def deepsort_ros(options: argparse.Namespace) -> Network:
     """Return the network as the encoder runs it."""
     from deepsort_ros.reid.encoder import Encoder
     from deepsort_ros.reid.runtime import ms
-    from deepsort_ros.settings import Settings
-    # The encoder splits what is larger than its largest bucket.
-    largest = Settings().batch_buckets[-1]
+    largest = largest_bucket()
     buckets = {min(size, largest) for size in options.sizes}
     buckets |= {size % largest for size in options.sizes if size % largest}
     encoder = Encoder.create(options.model, 'CPU', batch_buckets=sorted(buckets))
@@ -171,8 +175,8 @@ def profile(options: argparse.Namespace) -> list[dict[str, Any]]:
                 at = cells.index('exec')
                 spent[cells[at + 2], cells[at + 3]] += float(cells[-1])
         network = [json.loads(line)[2] for line in done.stdout.splitlines()]
-        # The warm-up ran once, with the first of the six.
-        runs = len(network) + 1
+        # The warm-up ran one bucket.
+        runs = len(network) + min(1.0, largest_bucket() / size)
         rows += [{'crops': size, 'kind': kind, 'implementation': name, 'ms': value / runs}
                  for (kind, name), value in sorted(spent.items(), key=lambda item: -item[1])]
         rows.append({'crops': size, 'kind': 'network', 'implementation': 'all of it',
