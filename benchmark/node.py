@@ -15,8 +15,9 @@ Every frame's way is timed in four parts that add up, in milliseconds as p50/p99
 
     before      stamp, taken just before the image is published, until a pair is in the node's
                 hands: DDS, and rclpy taking and deserialising image and detections
-    own         until its tracks are published, without the network: what this package costs
-    encode      the network, or the wait in its place
+    own         until its tracks are published, without the next: what this package costs, and
+                the wait for the frame before
+    encode      crops cut out, the network or the wait in its place, one thread to another
     after       until the tracks are in the hands of this process
 
 `stages` are p50 of the node's own stages. `sent` are images; `lost` of them DDS did not bring to
@@ -274,9 +275,10 @@ def summary(published: dict[str, Any], samples: list[Any],
         stamp = sent[int(np.argmin(np.abs(stamps - (now - 1e9 * stages['latency']))))]
         if stamp < warm:
             continue
-        own = stages.get('pair_to_tracks', 0.0)
-        found = {**stages, 'before': stages['latency'] - own,
-                 'own': own - stages.get('encode', 0.0), 'total': stages['latency']}
+        inside = stages.get('pair_to_tracks', 0.0)
+        found = {**stages, 'before': stages['latency'] - inside}
+        if inside:
+            found['own'] = inside - stages.get('encode', 0.0)
         if stamp in arrival:
             found['total'] = (arrival[stamp] - stamp) / 1e9
             found['after'] = found['total'] - stages['latency']
