@@ -144,7 +144,8 @@ def measure(way: str, encoder: str, options: argparse.Namespace, lock: str) -> d
 
     def on_diagnostics(message: DiagnosticArray) -> None:
         dropped.update(((status.name, value.key), int(value.value)) for status in message.status
-                       for value in status.values if value.key.startswith('dropped_'))
+                       for value in status.values if value.key.startswith('dropped_')
+                       and status.name.startswith('camera'))
 
     def start(*arguments: object) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, __file__, *map(str, arguments)])
