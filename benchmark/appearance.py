@@ -6,6 +6,11 @@ What appearance is worth, and what `on_demand` saves: scores and features comput
 The features of all detections are computed once, into ``--features``, and found there by later
 runs; so the modes differ by nothing but which of them the tracker sees. ``crops`` counts those
 the tracker asked for.
+
+    python benchmark/appearance.py SEQUENCE... --features out/synthetic --synthetic Market-1501
+
+gives sequences without images the appearance of other people (synthetic_appearance.py), in
+several variants; `on_demand`'s rule and interval were chosen so.
 """
 from __future__ import annotations
 
@@ -13,9 +18,11 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,12 +34,13 @@ from deepsort_ros.mot.evaluation import find_pairs  # noqa: E402
 from deepsort_ros.mot.features import write_features  # noqa: E402
 from deepsort_ros.mot.scores import Scores  # noqa: E402
 from deepsort_ros.mot.sequence import open_sequence  # noqa: E402
+from deepsort_ros.mot.table import read_table  # noqa: E402
+from deepsort_ros.mot.table import TableKind  # noqa: E402
 from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
 from deepsort_ros.mot.tracking import track  # noqa: E402
 from deepsort_ros.mot.tracking import TrackingSummary  # noqa: E402
 from deepsort_ros.settings import Settings  # noqa: E402
 
-MODES = ('always', 'on_demand', 'off')
 COLUMNS = ('IDF1', 'HOTA', 'MOTA', 'IDs', 'FM')
 
 
@@ -52,17 +60,21 @@ def compute(sequences: Sequence[Path], folder: Path, model: str) -> None:
                            lambda done: progress(done, total))  # noqa: B023 used at once
 
 
-def run(sequences: Sequence[Path], features: Path, settings: Settings, output: Path,
+def run(sequences: Sequence[Path], folders: Sequence[Path], settings: Settings, output: Path,
         ) -> tuple[list[Scores], list[TrackingSummary]]:
-    """Track all sequences with these settings; return their scores and summaries."""
-    summaries = []
-    for path in sequences:
-        stored = StoredFeatures(features / f'{path.name}.npy')
-        sequence = open_sequence(path, stored.table)
-        changed = settings.replace({'frame_rate': sequence.frame_rate})
-        summaries.append(track(sequence, changed, stored, output / f'{path.name}.txt'))
-    results = [output / f'{path.name}.txt' for path in sequences]
-    return evaluate(find_pairs([*sequences, *results])), summaries
+    """Track all sequences by the features of all folders; return their scores and summaries."""
+    pairs, summaries = [], []
+    for folder in folders:
+        results = []
+        for path in sequences:
+            stored = StoredFeatures(folder / f'{path.name}.npy')
+            sequence = open_sequence(path, stored.table)
+            changed = settings.replace({'frame_rate': sequence.frame_rate})
+            results.append(output / folder.name / f'{path.name}.txt')
+            summaries.append(track(sequence, changed, stored, results[-1]))
+        pairs += [replace(pair, name=f'{pair.name} {folder.name}') if len(folders) > 1 else pair
+                  for pair in find_pairs([*sequences, *results])]
+    return evaluate(pairs), summaries
 
 
 def rows(mode: str, scores: Sequence[Scores], runs: Sequence[TrackingSummary],
@@ -75,6 +87,29 @@ def rows(mode: str, scores: Sequence[Scores], runs: Sequence[TrackingSummary],
             for row, (crops, frames) in zip(scores, counts)]
 
 
+def invent(sequences: Sequence[Path], folder: Path, model: str, crops: Path,
+           seeds: int) -> list[Path]:
+    """Give the people of sequences features of crops; return the folders of the variants."""
+    from synthetic_appearance import features
+    from synthetic_appearance import VARIANTS
+    from synthetic_appearance import wardrobe
+    clothes = None
+    folders = []
+    for name, variant in VARIANTS.items():
+        for seed in range(seeds):
+            folders.append(folder / f'{name} {seed}')
+            folders[-1].mkdir(parents=True, exist_ok=True)
+            for path in sequences:
+                file = folders[-1] / f'{path.name}.npy'
+                if file.is_file():
+                    continue
+                if clothes is None:
+                    clothes = wardrobe(crops, model)
+                truth = read_table(path / 'gt' / 'gt.txt', TableKind.TRUTH)
+                np.save(file, features(open_sequence(path), truth, clothes, variant, seed))
+    return folders
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -82,20 +117,36 @@ def main() -> None:
     parser.add_argument('sequences', nargs='+', type=Path, help='MOTChallenge folders with truth')
     parser.add_argument('--features', type=Path, required=True, help='one folder for each model')
     parser.add_argument('--model', default='bundled')
+    parser.add_argument('--synthetic', type=Path, metavar='MARKET1501',
+                        help='appearance from the held-out crops in this folder')
+    parser.add_argument('--seeds', type=int, default=2, help='of each variant (default: 2)')
+    parser.add_argument('--intervals', type=int, nargs='+', metavar='N',
+                        default=[Settings().appearance_interval],
+                        help='of on_demand (default: that of the settings)')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=NUMBER',
                         help='a setting of all modes')
     options = parser.parse_args()
     changes = {name: float(value) if '.' in value else int(value)
                for name, _, value in (text.partition('=') for text in options.set)}
-    compute(options.sequences, options.features, options.model)
-    modes = []
-    for mode in MODES:
-        settings = Settings().replace({**changes, 'appearance': mode})
+    folders = [options.features]
+    if options.synthetic:
+        folders = invent(options.sequences, options.features, options.model, options.synthetic,
+                         options.seeds)
+    else:
+        compute(options.sequences, options.features, options.model)
+    modes: dict[str, dict[str, Any]] = {'always': {'appearance': 'always'}}
+    for interval in options.intervals:
+        modes[f'on_demand, {interval}'] = {
+            'appearance': 'on_demand', 'appearance_interval': interval}
+    modes['off'] = {'appearance': 'off'}
+    of_modes = []
+    for mode, settings in modes.items():
         with tempfile.TemporaryDirectory() as output:
-            modes.append(rows(mode, *run(options.sequences, options.features, settings,
-                                         Path(output))))
+            of_modes.append(rows(mode, *run(
+                options.sequences, folders, Settings().replace({**changes, **settings}),
+                Path(output))))
     table = [[*row, f'{row[-2] / max(of_sequence[0][-2], 1):.0%}']
-             for of_sequence in zip(*modes) for row in of_sequence]
+             for of_sequence in zip(*of_modes) for row in of_sequence]
     print(tabulate(table,
                    ('sequence', 'appearance', *COLUMNS, 'crops', 'crops/frame', 'of always'),
                    floatfmt='.1f', tablefmt='github'))

@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 CLEAR_MARGIN = 0.2
 
 
-def settled(overlap: NDArray[np.float64], eligible: NDArray[np.bool_],
-            least: float) -> NDArray[np.int64]:
+def settled(overlap: NDArray[np.float64], gated: NDArray[np.bool_],
+            eligible: NDArray[np.bool_], least: float) -> NDArray[np.int64]:
     """
     Return (M,) the track that motion settles on for every detection, -1 where it is open.
 
+    A pair is settled when it has no rival: no other pair of its track or its detection is within
+    the motion gate, where appearance would choose between them, or overlaps nearly as much,
+    where overlap would.
+
     :param overlap: (N, M) float64, IoU of predicted boxes and detections; 0 for pairs that
         cannot match.
-    :param eligible: (N,) bool, tracks that motion may settle on; the others are rivals only.
+    :param gated: (N, M) bool, pairs of eligible tracks within the motion gate. Lost tracks have no
+        part: their gates soon admit everyone, and they choose after these.
+    :param eligible: (N,) bool, tracks that motion may settle on; the others are rivals by overlap
+        only.
     :param least: smallest overlap of a match.
     """
     tracks, count = overlap.shape
@@ -33,7 +40,9 @@ def settled(overlap: NDArray[np.float64], eligible: NDArray[np.bool_],
     taken = np.sort(overlap, axis=1)
     largest, second = taken[row, -1], taken[row, -2] if count > 1 else np.zeros(count)
     rival = np.maximum(others.max(axis=0), np.where(best == largest, second, largest))
-    clear = eligible[row] & (best >= least) & (best - rival >= CLEAR_MARGIN)
+    admitted = gated.sum(axis=0) + gated.sum(axis=1)[row] - 2 * gated[row, column]
+    clear = (eligible[row] & (admitted == 0)
+             & (best >= least) & (best - rival >= CLEAR_MARGIN))
     return np.where(clear, row, -1)
 
 

@@ -137,10 +137,16 @@ class Matcher:
         if not eligible.any():
             return np.full(len(tlwh), -1)
         overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
+        gated = np.zeros(overlap.shape, dtype=bool)
+        row, column = association.gate(
+            state[:, eligible], self._form.measure(tlwh), self._form)
+        gated[eligible.nonzero()[0][row], column] = True
+        apart = (table.state == DORMANT)[:, None]
         if self._config.class_gating:
-            overlap[self._other_class(table.slot, classes)] = 0.0
-        overlap[table.state == DORMANT] = 0.0
-        return demand.settled(overlap, eligible, 1.0 - self._config.max_iou_distance)
+            apart = apart | self._other_class(table.slot, classes)
+        possible = ~apart
+        return demand.settled(overlap * possible, gated & possible, eligible,
+                              1.0 - self._config.max_iou_distance)
 
     def _settled_pairs(self, left: NDArray[np.int64], seen: Observed,
                        recent: NDArray[np.bool_]) -> Matching:

@@ -32,6 +32,12 @@ def tracker_of_two(**options: int) -> Tracker:
     return tracker
 
 
+def settled(overlap: list[list[float]], gated: object = 0, eligible: object = True) -> list[int]:
+    given = np.array(overlap)
+    return demand.settled(given, np.full(given.shape, gated, dtype=bool),
+                          np.full(len(given), eligible), 0.3).tolist()
+
+
 @pytest.mark.parametrize(('overlap', 'track'), [
     ([[0.9, 0.0], [0.0, 0.8]], [0, 1]),
     # Another track overlaps the first detection nearly as much, or clearly less.
@@ -44,16 +50,27 @@ def tracker_of_two(**options: int) -> Tracker:
     ([[0.29]], [-1]),
     ([[0.0, 0.0]], [-1, -1]),
 ])
-def test_motion_settles_on_a_pair_without_a_rival(
+def test_motion_settles_on_a_pair_without_a_rival_by_overlap(
         overlap: list[list[float]], track: list[int]) -> None:
-    given = np.array(overlap)
-    assert demand.settled(given, np.ones(len(given), bool), 0.3).tolist() == track
+    assert settled(overlap) == track
+
+
+@pytest.mark.parametrize(('gated', 'track'), [
+    ([[1, 0], [0, 1]], [0, 1]),
+    # The pair itself may lie outside its gate.
+    ([[0, 0], [0, 0]], [0, 1]),
+    # The gate of the second track admits the first detection: both have a rival.
+    ([[1, 0], [1, 1]], [-1, -1]),
+    ([[1, 0], [1, 0]], [-1, -1]),
+])
+def test_motion_settles_on_a_pair_without_a_rival_within_the_gate(
+        gated: list[list[int]], track: list[int]) -> None:
+    assert settled([[0.9, 0.0], [0.0, 0.8]], gated=gated) == track
 
 
 def test_motion_settles_on_no_track_that_is_only_a_rival() -> None:
-    assert demand.settled(np.array([[0.9]]), np.array([False]), 0.3).tolist() == [-1]
-    rivals = np.array([[0.6], [0.5]])
-    assert demand.settled(rivals, np.array([True, False]), 0.3).tolist() == [-1]
+    assert settled([[0.9]], eligible=[False]) == [-1]
+    assert settled([[0.6], [0.5]], eligible=[True, False]) == [-1]
 
 
 def test_every_detection_needs_a_feature_unless_an_interval_is_given() -> None:
@@ -71,6 +88,14 @@ def test_new_unconfirmed_contested_and_lost_ones_need_a_feature() -> None:
     assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, True]
     see(tracker, LEFT, features=[A])
     assert needed(tracker, LEFT, RIGHT) == [False, True]
+
+
+def test_the_gate_of_a_lost_track_opens_no_match_of_another() -> None:
+    tracker = tracker_of_two()
+    beside, other = [430.0, 100, 40, 100], np.eye(8)[2]
+    tracks = see(tracker, beside, features=[other], times=8)
+    assert tracks.time_since_update.tolist() == [8, 8, 0]
+    assert needed(tracker, beside) == [False]
 
 
 def test_a_track_without_any_feature_needs_one() -> None:
@@ -100,13 +125,10 @@ def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() ->
         False, True, False, True, False]
 
 
-def test_a_settled_match_stands_whatever_looks_alike_comes_into_the_gate() -> None:
+def test_a_stranger_in_the_gate_opens_the_match_though_it_overlaps_little() -> None:
     tracker = tracker_of_two()
-    # A stranger in the clothes of the left track, in its gate but beside it.
-    stranger = [128.0, 100, 40, 100]
-    assert needed(tracker, LEFT, stranger) == [False, True]
-    tracks = see(tracker, LEFT, stranger, features=[NONE, A])
-    assert tracks.detection_index.tolist() == [0, -1, 1] and tracks.id.tolist() == [1, 2, 3]
+    assert needed(tracker, LEFT, [128.0, 100, 40, 100], RIGHT) == [True, True, False]
+    assert needed(tracker, LEFT, [188.0, 100, 40, 100], RIGHT) == [False, True, False]
 
 
 def test_asking_for_needs_changes_nothing() -> None:
