@@ -20,9 +20,10 @@ Every frame's way is timed in four parts that add up, in milliseconds as p50/p99
     encode      crops cut out, the network or the wait in its place, one thread to another
     after       until the tracks are in the hands of this process
 
-`stages` are p50 of the node's own stages. `sent` are images; `lost` of them DDS did not bring to
-the node, the others are tracked or dropped for a reason named. The first two seconds are left
-out of times and CPU, not of the counts.
+`total` is all of it. `stages` are p50 of stages of `own`. `sent` are images; `lost` of them DDS
+did not bring to the node, those `received` are tracked or dropped for a reason named. `hz` is the
+rate reached, `cpu_percent` is of one core. The first two seconds are left out of times and CPU,
+not of the counts.
 """
 from __future__ import annotations
 
@@ -252,7 +253,10 @@ def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str
         for process in (tested, *watchers):
             process.send_signal(signal.SIGINT)
         for process in (publisher, tested, *watchers):
-            process.wait(20)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
         subscriber.close()
     if not sent.is_file() or not output.is_file():
         raise SystemExit(f'{setting}: the publisher or the node ended too soon')
@@ -290,7 +294,8 @@ def summary(published: dict[str, Any], samples: list[Any],
         **{part: [round(float(p), 2) for p in np.percentile(parts[part], (50, 99))]
            if part in parts else None for part in ('total', 'before', 'own', 'encode', 'after')},
         'stages': {s: round(float(np.median(parts[s])), 2) for s in STAGES if s in parts},
-        'hz': round(published['rate'], 1), 'sent': len(sent), 'lost': len(sent) - received,
+        'hz': round(published['rate'], 1), 'sent': len(sent), 'received': received,
+        'lost': len(sent) - received,
         'tracked': values.get('frames'),
         'dropped': {name.removeprefix('dropped_').removeprefix('pairing_'): n
                     for name, n in values.items()
