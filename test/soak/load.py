@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import live
@@ -36,8 +37,10 @@ from deepsort_ros.tracking import Detections
 # Frames on the way and in the node's queue: it is never idle, and behind only in a burst.
 QUEUE = 4
 BURST = 5 * QUEUE
-# One in six with the network: the rest costs a tenth.
-MODES = ('off',) * 5 + ('on_demand',)
+# Seconds without room after which frames count as lost on the way, as some are meant to be.
+PATIENCE = 0.3
+# Frames with the network, each time; they take ten times as long as those without.
+SPELL = 25
 # Deeper than all that is ever on the way: DDS itself must lose nothing.
 QOS = QoSProfile(depth=500)
 OVERRIDES = [part for topic in (
@@ -103,6 +106,7 @@ class Load:
         self.modes: Counter[str] = Counter()
         self.mode = 'on_demand'
         self.last = self._settled = 0
+        self._spell_ends = SPELL
         self._listeners: list = []
         self._pixels = np.random.default_rng(1).integers(
             0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -119,6 +123,8 @@ class Load:
     def step(self) -> None:
         """Send what comes next, then wait until there is room for more."""
         event, stream = self.stream.event(), self.stream
+        if self.mode != 'off' and self.last >= self._spell_ends:
+            self._switch('off')
         if event == 'burst':
             for _ in range(BURST):
                 self.both(stream.frame())
@@ -133,7 +139,7 @@ class Load:
             self.both(stream.frame(), encoding='cmyk8')
         elif event in ('reset', 'appearance', 'listeners'):
             self.both(stream.frame())
-            {'reset': self._restart, 'appearance': self._switch,
+            {'reset': self._restart, 'appearance': partial(self._switch, 'on_demand'),
              'listeners': self._listen}[event]()
         else:
             frame = stream.frame({'gap': 4 * SECOND, 'jump back': -10 * SECOND}.get(event, STEP))
@@ -167,10 +173,8 @@ class Load:
         self.sent['detections'] += 1
 
     def finish(self) -> dict[str, int]:
-        """Send a last whole frame and return the counts of the node once all has arrived."""
-        frame = self.stream.frame(4 * SECOND)
-        self.both(frame)
-        self.graph.spin_until(lambda: self.witness.newest == frame.number, what='the last frame')
+        """Return the counts of the node once all has arrived."""
+        self._probe(4 * SECOND)
         counts: dict[str, int] = {}
         end = time.monotonic() + 10.0
         while time.monotonic() < end and counts.get('frames') != self.witness.frames:
@@ -181,20 +185,28 @@ class Load:
         return counts
 
     def _wait(self) -> None:
-        """Wait until few frames are on the way, but not for ever: some are never answered."""
-        end = time.monotonic() + 0.5
-        while (self.last - max(self.witness.newest, self._settled) >= QUEUE
-               and time.monotonic() < end):
+        """Wait until few frames are on the way."""
+        end = time.monotonic() + PATIENCE
+        while self.last - max(self.witness.newest, self._settled) >= QUEUE:
             self.graph.spin_once(0.05)
+            if time.monotonic() > end:  # the last ones are lost; one that is whole is answered
+                self._probe(STEP)
+
+    def _probe(self, step: int) -> None:
+        """Send a whole frame and wait for its tracks."""
+        frame = self.stream.frame(step)
+        self.both(frame)
+        self.graph.spin_until(lambda: self.witness.newest == frame.number, 60.0,
+                              what=f'the TrackArray of frame {frame.number}')
 
     def _restart(self) -> None:
         """Reset, while frames are on the way."""
         assert self._call(self._reset, Trigger.Request()).success
         self._settled = self.last
 
-    def _switch(self) -> None:
-        """Compute features from now on, or none."""
-        self.mode = self.stream.one_of(*MODES)
+    def _switch(self, mode: str) -> None:
+        """Compute features for a while, or none."""
+        self.mode, self._spell_ends = mode, self.last + SPELL
         value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=self.mode)
         answer = self._call(self._set, SetParameters.Request(
             parameters=[Parameter(name='appearance', value=value)]))

@@ -1,7 +1,7 @@
 """
 Endless input for the node: people who come and go, and all that happens to messages on the way.
 
-The same for the same seed.
+What happens is the same for the same seed, however fast the node is.
 """
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class Stream:
     events: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self._fate = np.random.default_rng(self.seed)
         self._rng = np.random.default_rng(self.seed)
         self._people = People(self._rng)
         self._number = 0
@@ -86,17 +87,13 @@ class Stream:
 
     def event(self) -> str:
         """Return what happens next."""
-        found = str(self._rng.choice(list(EVENTS), p=list(EVENTS.values())))
+        found = str(self._fate.choice(list(EVENTS), p=list(EVENTS.values())))
         self.events[found] += 1
         return found
 
     def chance(self) -> bool:
         """Return true or false, equally often."""
         return bool(self._rng.random() < 0.5)
-
-    def one_of(self, *values: str) -> str:
-        """Return one of some values, each equally often."""
-        return str(self._rng.choice(values))
 
     def frame(self, step: int = STEP) -> Frame:
         """Return the next frame, so many nanoseconds after the last."""

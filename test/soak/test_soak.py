@@ -1,7 +1,8 @@
 """
 Whatever comes in for however long, the node neither grows nor loses a frame without a word.
 
-``DEEPSORT_SOAK=100000`` sends so many frames, the same ones each time, and tells how far it is.
+``DEEPSORT_SOAK=100000`` sends so many frames, with the same mishaps each time, and tells how far
+it is.
 Identities and stamps are checked with every ``TrackArray``, see :class:`load.Witness`.
 """
 import os
@@ -21,10 +22,11 @@ from deepsort_ros.ros.diagnostics import DROPPED
 
 FRAMES = int(os.environ.get('DEEPSORT_SOAK', 1500))
 SAMPLES = 60
-# MiB per frame: a hundred bytes. Allocators take memory in steps, so that growth of less than
-# ROOM [MiB] says nothing: the default run sees two kilobytes per frame, a message that is kept.
+# MiB per frame: a hundred bytes. Memory is taken in steps, and more of it where frames pile up
+# because others keep the processor busy, so that growth of less than ROOM [MiB] says nothing: the
+# default run sees five kilobytes per frame, any message that is kept.
 LEAK = 1 / 10_000
-ROOM = 2.0
+ROOM = 5.0
 NOT_PAIRED = ('detections_late', 'image_without_detections', 'detections_without_image',
               'duplicates', 'cleared', 'waiting')
 
@@ -121,7 +123,7 @@ def test_all_that_can_happen_to_a_frame_did(soaked):
     assert len(load.witness.ended) > load.witness.frames / 20
 
 
-@pytest.mark.parametrize('kept', [0, 3, 1000])
+@pytest.mark.parametrize('kept', [0, 6, 1000])
 def test_a_leak_is_seen(kept):
     """``kept``: kilobytes per frame, beside the memory that any process takes in steps."""
     frames = range(25, 1501, 25)
