@@ -2,7 +2,7 @@
 The node with a device that fails as the file ``FAULT`` says.
 
 ``lost``: while the file says so; ``dead``: until the network is loaded anew; ``room N``: for more
-than N crops at once; ``unloadable``: when the network is loaded.
+than N crops at once.
 """
 import os
 import sys
@@ -14,22 +14,13 @@ FAULT = Path(os.environ['FAULT'])
 run = main.run
 
 
-def fault():
-    return (FAULT.read_text() if FAULT.exists() else '').split() or ['']
-
-
 def run_with_faults(stop, arguments):
     # Not before main takes care of signals: MindSpore starts threads, which would get them.
     from deepsort_ros.reid.encoder import Encoder
-    create, encode = Encoder.create, Encoder.encode
-
-    def fail_or_create(**options):
-        if fault() == ['unloadable']:
-            raise RuntimeError('device busy')
-        return create(**options)
+    encode = Encoder.encode
 
     def fail_or_encode(self, image, tlwh, encoding):
-        name, *room = fault()
+        name, *room = FAULT.read_text().split() if FAULT.exists() else ['']
         if name == 'dead':
             self.dead = True
         if name == 'lost' or getattr(self, 'dead', False):
@@ -38,7 +29,7 @@ def run_with_faults(stop, arguments):
             raise RuntimeError("Malloc for kernel output failed, Memory isn't enough")
         return encode(self, image, tlwh, encoding)
 
-    Encoder.create, Encoder.encode = fail_or_create, fail_or_encode
+    Encoder.encode = fail_or_encode
     return run(stop, arguments)
 
 
