@@ -188,9 +188,10 @@ class Tracker:
         False where appearance does not count, below ``high_score``, and where motion settles the
         matter: a confirmed track that was seen in the last image and has a feature overlaps this
         detection, clearly more than either overlaps any other, and the motion gate admits no other
-        such track or detection (:mod:`~deepsort_ros.tracking.demand`). It needs a feature once in ``feature_interval`` images all the same; where that is 0 everything does. No
-        more than ``feature_budget`` are True: what is open goes first, in the order given, then
-        the oldest features. Changes nothing.
+        such track or detection (:mod:`~deepsort_ros.tracking.demand`). Such a
+        track needs a feature once in ``feature_interval`` images all the same; where that is 0
+        everything does. No more than ``feature_budget`` are True: what is open goes first, in
+        the order given, then the oldest features. Changes nothing.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         """
