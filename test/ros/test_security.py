@@ -1,4 +1,5 @@
 """The policy file is the node's graph; no name in a message is a path; no security, no start."""
+import itertools
 from xml.etree import ElementTree
 
 import cv2
@@ -106,12 +107,18 @@ def test_a_compressed_image_that_claims_to_be_huge_is_not_decoded(start_node, gr
     node = start_node('-r', '__ns:=/other', appearance='off', image_transport='compressed')
     node.wait_for('active:')
     pixels = np.zeros((MAX_PIXELS // 2**13 + 1, 2**13), np.uint8)
-    header = Header(stamp=time_message(live.STEP))
-    graph.publisher(CompressedImage, '/other/image/compressed').publish(CompressedImage(
-        header=header, format='png', data=cv2.imencode('.png', pixels)[1].tobytes()))
-    graph.publisher(Detection2DArray, '/other/detections').publish(
-        Detection2DArray(header=header))
-    node.wait_for('that OpenCV refuses to decode')
+    data = cv2.imencode('.png', pixels)[1].tobytes()
+    images = graph.publisher(CompressedImage, '/other/image/compressed')
+    detections = graph.publisher(Detection2DArray, '/other/detections')
+    stamps = itertools.count(live.STEP, live.STEP)
+
+    def refused():  # again and again: a subscription may be announced early
+        header = Header(stamp=time_message(next(stamps)))
+        images.publish(CompressedImage(header=header, format='png', data=data))
+        detections.publish(Detection2DArray(header=header))
+        graph.spin_for(0.2)
+        return 'that OpenCV refuses to decode' in node.log()
+    graph.spin_until(refused)
 
 
 # A Fast DDS that is built with security refuses empty keys, one without it any.
