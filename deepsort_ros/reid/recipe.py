@@ -120,7 +120,7 @@ class TrainConfig:
 
     @property
     def cycle_steps(self) -> int:
-        """Steps of one cycle."""
+        """Return the steps of one cycle."""
         return self.steps // self.cycles
 
     def half_size(self, step: int) -> bool:
