@@ -1,5 +1,5 @@
 """
-Write what is generated: ``config/tracker.yaml`` and the tables of the README.
+Write what is generated: ``config/tracker.yaml``, the tables of the README and of the node page.
 
 Run ``python -m deepsort_ros.ros.tables`` in a checkout after a change of the settings.
 """
@@ -11,32 +11,33 @@ from pathlib import Path
 from deepsort_ros.ros import interface
 from deepsort_ros.ros import parameters
 
-README = 'README.md'
+PAGES = ('README.md', 'docs/node.md')
 CONFIG = 'config/tracker.yaml'
 TABLES = {'topics': interface.topics_text, 'services': interface.services_text,
           'parameters': parameters.markdown_text}
 
 
-def filled(readme: str) -> str:
+def filled(page: str) -> str:
     """
-    Return a README with its tables as they must be.
+    Return the text of a page with its tables as they must be.
 
     :raises ValueError: a table has no place, ``<!-- NAME -->`` to ``<!-- /NAME -->``.
     """
     for name, text in TABLES.items():
-        before, begin, rest = readme.partition(f'<!-- {name} -->\n')
+        before, begin, rest = page.partition(f'<!-- {name} -->\n')
         _, end, after = rest.partition(f'<!-- /{name} -->')
         if not begin or not end:
             raise ValueError(f'no place for the table {name}')
-        readme = before + begin + text() + end + after
-    return readme
+        page = before + begin + text() + end + after
+    return page
 
 
 def main() -> int:
-    """Bring both files up to date."""
+    """Bring all files up to date."""
     root = Path(__file__).resolve().parents[2]
-    readme = root / README
-    readme.write_text(filled(readme.read_text(encoding='utf-8')), encoding='utf-8')
+    for name in PAGES:
+        page = root / name
+        page.write_text(filled(page.read_text(encoding='utf-8')), encoding='utf-8')
     (root / CONFIG).write_text(parameters.yaml_text(), encoding='utf-8')
     return 0
 

@@ -14,7 +14,6 @@ from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS
 
-README = live.ROOT / 'README.md'
 CONFIG = live.ROOT / 'config' / 'tracker.yaml'
 
 
@@ -50,13 +49,14 @@ def test_the_parameter_file_is_generated_from_the_settings():
     assert set(yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']) == set(SPECS)
 
 
-def test_the_tables_of_the_readme_are_generated():
-    readme = README.read_text()
-    assert readme == tables.filled(readme), 'run: python -m deepsort_ros.ros.tables'
-    assert parameters.markdown_text() in readme and readme.count('`n_init`') >= 1
+@pytest.mark.parametrize('name', tables.PAGES)
+def test_the_tables_of_a_page_are_generated(name):
+    page = (live.ROOT / name).read_text()
+    assert page == tables.filled(page), 'run: python -m deepsort_ros.ros.tables'
+    assert parameters.markdown_text() in page and '`n_init`' in page
 
 
-def test_a_readme_without_a_place_for_a_table_is_refused():
+def test_a_page_without_a_place_for_a_table_is_refused():
     with pytest.raises(ValueError, match='topics'):
         tables.filled('no tables here')
 
