@@ -61,6 +61,9 @@ def _use(name: str, device_id: int | None) -> str:
                 return f'there are {count}'
             ms.set_device(name, device_id)
         except (RuntimeError, ValueError) as error:
+            # Refused once anything has run, even when it runs there already.
+            if name == 'CPU' == ms.get_context('device_target'):
+                return ''
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ''
 

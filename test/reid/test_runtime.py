@@ -17,6 +17,12 @@ TOO_LATE = """
 import mindspore
 import deepsort_ros.reid.runtime
 """
+IN_USE = """
+from deepsort_ros.reid.runtime import ms
+from deepsort_ros.reid.device import select_device
+(ms.Tensor([1.0]) + 1).asnumpy()
+assert select_device('CPU') == ('CPU', '')
+"""
 
 
 def run(code):
@@ -39,3 +45,8 @@ def test_too_late_is_said():
     done = run(TOO_LATE)
     assert done.returncode == 0, done.stderr
     assert 'MindSpore was imported before deepsort_ros.reid' in done.stderr
+
+
+def test_a_cpu_that_mindspore_already_runs_on_is_taken():
+    done = run(IN_USE)
+    assert done.returncode == 0, done.stderr
