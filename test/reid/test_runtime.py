@@ -21,7 +21,7 @@ IN_USE = """
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.device import select_device
 (ms.Tensor([1.0]) + 1).asnumpy()
-assert select_device('CPU') == ('CPU', '')
+assert select_device('CPU', 0) == ('CPU', '')
 """
 
 
