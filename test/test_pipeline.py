@@ -120,19 +120,20 @@ def test_a_failed_encoder_leaves_motion_until_a_reset_tries_it_again() -> None:
 
 def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
     encoder = Encoder()
-    pipeline = Pipeline(SETTINGS.replace({'appearance': 'on_demand'}), encoder)
+    pipeline = Pipeline(SETTINGS.replace({
+        'appearance': 'on_demand', 'appearance_interval': 5}), encoder)
     far = ((0, 0, 20, 40), (300, 0, 20, 40))
-    crops = [result.crops for result in run(pipeline, range(10), boxes=far)]
-    assert crops[0] == 2 and crops[5] == 0 and sum(crops[3:]) == 2
+    crops = [result.crops for result in run(pipeline, range(29), boxes=far)]
+    assert crops[:4] == [2, 2, 2, 0] and sum(crops[19:]) == 4
     # A third box appears: it alone needs a feature.
-    result = pipeline.process(frame(10, (*far, (600, 0, 20, 40))))
+    result = pipeline.process(frame(29, (*far, (600, 0, 20, 40))))
     assert result.crops == 1 and encoder.calls[-1] == 1
     # Two boxes overlap a track nearly alike: appearance decides. The third is not confirmed.
     boxes = (*far, (301, 0, 20, 40), (600, 0, 20, 40))
-    assert pipeline.process(frame(11, boxes)).crops == 3
+    assert pipeline.process(frame(30, boxes)).crops == 3
     # And each gets a new one now and then, no more than the budget at once.
     pipeline.apply(pipeline.settings.replace({'appearance_budget': 1}))
-    assert [result.crops for result in run(pipeline, range(12, 30), boxes=far)].count(1) >= 2
+    assert [result.crops for result in run(pipeline, range(31, 49), boxes=far)].count(1) >= 2
     assert max(encoder.calls[-10:]) == 1
 
 

@@ -20,8 +20,8 @@ class TrackerConfig:
     Options, none of them in the paper:
 
     :param feature_interval: detections may come without a feature where motion settles the match
-        (:mod:`~deepsort_ros.tracking.demand`), but each track needs one once in so many images;
-        0: every detection needs a feature.
+        (:mod:`~deepsort_ros.tracking.demand`), but each track needs one about once in so many
+        images; 0: every detection needs a feature.
     :param feature_budget: most features needed in an image, 0: no limit.
     :param high_score: detections with a lower score start no track and only continue tracks
         seen in the last image, by overlap (second association of ByteTrack, arXiv 2110.06864).

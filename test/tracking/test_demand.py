@@ -1,8 +1,11 @@
 """Features on demand: where motion settles a match, none is needed, and the match stands."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scenes import Scene
 
 from deepsort_ros.tracking import demand
@@ -104,24 +107,75 @@ def test_a_track_without_any_feature_needs_one() -> None:
     assert needed(tracker, LEFT) == [True]
 
 
-def test_each_track_needs_a_feature_once_per_interval() -> None:
-    tracker = tracker_of_two(feature_interval=4)
-    asked = []
-    for _ in range(12):
-        wanted = needed(tracker, LEFT, RIGHT)
-        asked.append(wanted)
-        see(tracker, LEFT, RIGHT, features=np.where(np.array(wanted)[:, None], [A, B], NONE))
-    assert asked == 3 * [[False, False], [False, False], [False, False], [True, True]]
+def asked(tracker: Tracker, *boxes: list[float], images: int) -> NDArray[np.bool_]:
+    """Return (images, N) bool, the features asked for, each given where it was."""
+    own, none = np.eye(len(boxes), dtype=np.float32), np.float32(np.nan)
+    rows = []
+    for _ in range(images):
+        rows.append(needed(tracker, *boxes))
+        see(tracker, *boxes, features=np.where(np.array(rows[-1])[:, None], own, none))
+    return np.array(rows)
 
 
-def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() -> None:
-    tracker = tracker_of_two(feature_interval=3, feature_budget=2)
-    see(tracker, LEFT, RIGHT, features=[A, NONE])
-    see(tracker, LEFT, RIGHT, features=[NONE, NONE], times=3)
-    new, other = NEW, [1200.0, 100, 40, 100]
-    assert needed(tracker, LEFT, RIGHT) == [True, True]
-    assert needed(tracker, LEFT, RIGHT, new) == [False, True, True]
-    assert needed(tracker, LEFT, other, RIGHT, new, [1600.0, 0, 9, 9]) == [
+def row_of(count: int) -> list[list[float]]:
+    return [[100.0 * place, 100, 40, 100] for place in range(count)]
+
+
+def test_a_track_waits_longer_with_its_detections_up_to_the_interval() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=5))
+    images = asked(tracker, LEFT, images=60)[:, 0].nonzero()[0]
+    waits = np.diff(images)
+    assert images[:3].tolist() == [0, 1, 2]
+    assert waits.tolist() == sorted(waits.tolist()) and set(waits[2:]) == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize('count', [1, 4, 5, 6, 20, 22])
+def test_tracks_born_together_take_turns(count: int) -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=5))
+    rows = asked(tracker, *row_of(count), images=80)
+    settled = rows[30:]
+    assert settled.sum(axis=1).max() == math.ceil(count / 5)
+    assert (settled[-50:].sum(axis=0) == 50 // 5).all()
+    # Nor do they come all at once while they are young: half of them at most.
+    assert rows[:3].all() and rows[3:].sum(axis=1).max() == math.ceil(count / 2)
+
+
+def test_tracks_that_meet_need_a_feature_in_every_second_image() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=10))
+    meeting, apart = [400.0, 180, 40, 100], [800.0, 199, 40, 100]
+    rows = asked(tracker, LEFT, RIGHT, meeting, [800.0, 100, 40, 100], apart, images=70)[-20:]
+    assert rows.sum(axis=0).tolist() == [2, 10, 10, 2, 2]
+
+
+@pytest.mark.parametrize(('hits', 'interval', 'apart', 'meeting'), [
+    (1, 10, 1, 1), (4, 10, 2, 2), (12, 10, 5, 2), (500, 10, 10, 2), (500, 1, 1, 1)])
+def test_waits_are_short_for_the_young_and_where_boxes_overlap_by_more_than_a_tenth(
+        hits: int, interval: int, apart: int, meeting: int) -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 8, 10, 10], [0, 17, 10, 10], [50, 0, 10, 10.0]])
+
+    def waits(count: int) -> list[int]:
+        return demand.longest_waits(boxes[:count], np.full(count, hits), interval).tolist()
+
+    assert waits(4) == [meeting, meeting, apart, apart]
+    assert waits(1) == [apart] and waits(0) == []
+
+
+def test_a_budget_serves_what_is_open_in_its_order_then_the_most_overdue() -> None:
+    settled = np.array([True, False, True, True, False])
+    age, wait = np.array([12, 0, 10, 3, 0]), np.array([10, 1, 4, 2, 1])
+
+    def chosen(budget: int) -> list[int]:
+        return demand.chosen(settled, age, wait, budget).nonzero()[0].tolist()
+
+    # One in ten, one in four and one in two images: one in this.
+    assert [chosen(budget) for budget in range(5)] == [
+        [1, 2, 4], [1], [1, 4], [1, 2, 4], [1, 2, 4]]
+
+
+def test_a_tracker_asks_for_no_more_than_its_budget() -> None:
+    tracker = tracker_of_two(feature_budget=2)
+    other = [1200.0, 100, 40, 100]
+    assert needed(tracker, LEFT, NEW, RIGHT, other, [1600.0, 0, 9, 9]) == [
         False, True, False, True, False]
 
 
