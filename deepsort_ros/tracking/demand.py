@@ -5,23 +5,11 @@ Not of the DeepSORT paper, which computes a feature for every detection.
 """
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.tracking import boxes
-
 # A match is settled when its overlap (IoU) exceeds that of every rival pair by this much.
 CLEAR_MARGIN = 0.2
-
-# Detections that overlap (IoU) by more than this may soon hide each other, and appearance will
-# have to tell them apart after it: the newest feature of a track among them is old after so many
-# images.
-MEETING_OVERLAP = 0.1
-MEETING_WAIT = 2
-# A young track's gallery is small: it waits an image longer with every so many detections.
-HITS_PER_WAIT = 3
 
 
 def settled(overlap: NDArray[np.float64], gated: NDArray[np.bool_],
@@ -58,56 +46,30 @@ def settled(overlap: NDArray[np.float64], gated: NDArray[np.bool_],
     return np.where(clear, row, -1)
 
 
-def meeting(tlwh: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (M,) bool, which of (M, 4) boxes overlap another enough to hide each other soon."""
-    overlap = boxes.iou(tlwh, tlwh)
-    np.fill_diagonal(overlap, 0.0)
-    close: NDArray[np.bool_] = overlap.max(axis=1, initial=0.0) > MEETING_OVERLAP
-    return close
-
-
-def longest_waits(tlwh: NDArray[np.float64], hits: NDArray[np.int64],
-                  interval: int) -> NDArray[np.int64]:
-    """
-    Return (M,) the images after which the newest feature of the track of a detection is old.
-
-    :param tlwh: (M, 4) boxes; :param hits: (M,) detections of the track so far.
-    :param interval: the longest wait.
-    """
-    overlap = boxes.iou(tlwh, tlwh)
-    np.fill_diagonal(overlap, 0.0)
-    meeting = overlap.max(axis=1, initial=0.0) > MEETING_OVERLAP
-    wait = np.minimum(1 + hits // HITS_PER_WAIT, interval)
-    return np.where(meeting, np.minimum(wait, MEETING_WAIT), wait)
-
-
-def chosen(settled: NDArray[np.bool_], age: NDArray[np.int64], wait: NDArray[np.int64],
+def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
            budget: int) -> NDArray[np.bool_]:
     """
     Return (M,) bool, the detections to compute a feature of.
 
-    All that are open, and settled ones whose track's newest feature is old, in turns: an image
-    has as many as come to it on average, so that tracks born together are not all due together.
-    Those that are the most overdue, by the share of their wait, go first; so they do, after what
-    is open in its order, where the budget does not suffice.
+    All that are open, and those of settled tracks whose newest feature is old, in turns: no more
+    than one in ``interval`` of the settled, the oldest first, so that tracks born together are
+    not all refreshed together. Their first turn comes before two intervals are over, the next
+    ones after one each. Where the budget does not suffice, the open ones come first, in their
+    order, then the oldest features.
 
-    :param settled: (M,) bool, False where the detection is open.
-    :param age: (M,) images since the newest feature of its track; :param wait: (M,) of
-        :func:`longest_waits`. Both mean nothing for open ones.
-    :param budget: most detections, 0: no limit.
+    :param track: (M,) of :func:`settled`.
+    :param age: (N,) images since the track's newest feature.
+    :param interval: images after which it is old; :param budget: most detections, 0: no limit.
     """
-    urgency = np.where(settled, age / wait, np.inf)
-    wanted: NDArray[np.bool_] = urgency >= 1.0
-    # Less a trifle: twenty fifths are four, however they are rounded.
-    share = math.ceil((1.0 / wait[settled]).sum() - 1e-9)
-    _limit(wanted, settled, urgency, share)
+    never = np.iinfo(np.int64).max
+    # The last entry, where -1 points, stands for no track.
+    waiting = np.append(age, never)[track]
+    wanted: NDArray[np.bool_] = waiting >= interval
+    # What is open waits longest of all, and so comes first.
+    count = np.count_nonzero(track >= 0)
+    most = len(track) - count + -(-count // interval)
     if budget:
-        _limit(wanted, wanted, urgency, budget)
+        most = min(most, budget)
+    if np.count_nonzero(wanted) > most:
+        wanted[np.argsort(-waiting, kind='stable')[most:]] = False
     return wanted
-
-
-def _limit(wanted: NDArray[np.bool_], part: NDArray[np.bool_], urgency: NDArray[np.float64],
-           most: int) -> None:
-    """Leave no more than ``most`` of a part wanted, the most urgent ones."""
-    rows = (wanted & part).nonzero()[0]
-    wanted[rows[np.argsort(-urgency[rows], kind='stable')[most:]]] = False

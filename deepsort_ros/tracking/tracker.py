@@ -189,10 +189,9 @@ class Tracker:
         matter: a confirmed track that was seen in the last image and has a feature overlaps this
         detection, clearly more than either overlaps any other, and the motion gate admits no other
         such track or detection (:mod:`~deepsort_ros.tracking.demand`). Such a track needs a
-        feature about once in ``feature_interval`` images all the same, more often while it is
-        young or its detection overlaps another; where the interval is 0 everything does. No more
-        than ``feature_budget`` are True: what is open goes first, in the order given, then what
-        is the most overdue. Changes nothing.
+        feature about once in ``feature_interval`` images all the same, in turns; where that is 0
+        everything does. No more than ``feature_budget`` are True: what is open goes first, in
+        the order given, then the oldest features. Changes nothing.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         """
@@ -204,12 +203,8 @@ class Tracker:
                 kalman.predict(table.kalman, dt, self._form), high.tlwh,
                 self._votes.codes(high.class_id), table.time_since_update == 0,
                 table.elapsed + dt)
-            # The last entry, where -1 points, stands for no track.
-            age, hits = np.append(table.feature_age + 1, 0), np.append(table.hits, 0)
             needed[needed] = demand.chosen(
-                row >= 0, age[row],
-                demand.longest_waits(high.tlwh, hits[row], config.feature_interval),
-                config.feature_budget)
+                row, table.feature_age + 1, config.feature_interval, config.feature_budget)
         return needed
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,

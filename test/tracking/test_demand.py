@@ -1,8 +1,6 @@
 """Features on demand: where motion settles a match, none is needed, and the match stands."""
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -121,55 +119,39 @@ def row_of(count: int) -> list[list[float]]:
     return [[100.0 * place, 100, 40, 100] for place in range(count)]
 
 
-def test_a_track_waits_longer_with_its_detections_up_to_the_interval() -> None:
+def test_each_track_needs_a_feature_once_per_interval() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=4))
+    assert asked(tracker, LEFT, images=15)[3:, 0].tolist() == 3 * [False, False, False, True]
+
+
+@pytest.mark.parametrize(('count', 'most'), [(1, 1), (4, 1), (5, 1), (6, 2), (20, 4), (22, 5)])
+def test_tracks_born_together_take_turns(count: int, most: int) -> None:
     tracker = Tracker(TrackerConfig(feature_interval=5))
-    images = asked(tracker, LEFT, images=60)[:, 0].nonzero()[0]
-    waits = np.diff(images)
-    assert images[:3].tolist() == [0, 1, 2]
-    assert waits.tolist() == sorted(waits.tolist()) and set(waits[2:]) == {2, 3, 4, 5}
+    rows = asked(tracker, *row_of(count), images=43)
+    assert rows[:3].all()
+    assert rows[3:].sum(axis=1).max() == most
+    # The first turn comes before two intervals are over, the others after one each.
+    assert rows[3:12].any(axis=0).all()
+    assert (rows[13:].sum(axis=0) == 30 // 5).all()
 
 
-@pytest.mark.parametrize('count', [1, 4, 5, 6, 20, 22])
-def test_tracks_born_together_take_turns(count: int) -> None:
-    tracker = Tracker(TrackerConfig(feature_interval=5))
-    rows = asked(tracker, *row_of(count), images=80)
-    settled = rows[30:]
-    assert settled.sum(axis=1).max() == math.ceil(count / 5)
-    assert (settled[-50:].sum(axis=0) == 50 // 5).all()
-    # Nor do they come all at once while they are young: half of them at most.
-    assert rows[:3].all() and rows[3:].sum(axis=1).max() == math.ceil(count / 2)
+@pytest.mark.parametrize(('age', 'interval', 'track'), [
+    ([5, 5, 5], 5, [0]), ([5, 7, 6], 5, [1]), ([4, 4, 4], 5, []), ([5, 7, 6], 2, [1, 2]),
+    ([1, 1, 1], 1, [0, 1, 2])])
+def test_the_oldest_features_have_the_first_turn(
+        age: list[int], interval: int, track: list[int]) -> None:
+    chosen = demand.chosen(np.arange(3), np.array(age), interval, 0)
+    assert chosen.nonzero()[0].tolist() == track
 
 
-def test_tracks_that_meet_need_a_feature_in_every_second_image() -> None:
-    tracker = Tracker(TrackerConfig(feature_interval=10))
-    meeting, apart = [400.0, 180, 40, 100], [800.0, 199, 40, 100]
-    rows = asked(tracker, LEFT, RIGHT, meeting, [800.0, 100, 40, 100], apart, images=70)[-20:]
-    assert rows.sum(axis=0).tolist() == [2, 10, 10, 2, 2]
-
-
-@pytest.mark.parametrize(('hits', 'interval', 'apart', 'meeting'), [
-    (1, 10, 1, 1), (4, 10, 2, 2), (12, 10, 5, 2), (500, 10, 10, 2), (500, 1, 1, 1)])
-def test_waits_are_short_for_the_young_and_where_boxes_overlap_by_more_than_a_tenth(
-        hits: int, interval: int, apart: int, meeting: int) -> None:
-    boxes = np.array([[0, 0, 10, 10], [0, 8, 10, 10], [0, 17, 10, 10], [50, 0, 10, 10.0]])
-
-    def waits(count: int) -> list[int]:
-        return demand.longest_waits(boxes[:count], np.full(count, hits), interval).tolist()
-
-    assert waits(4) == [meeting, meeting, apart, apart]
-    assert waits(1) == [apart] and waits(0) == []
-
-
-def test_a_budget_serves_what_is_open_in_its_order_then_the_most_overdue() -> None:
-    settled = np.array([True, False, True, True, False])
-    age, wait = np.array([12, 0, 10, 3, 0]), np.array([10, 1, 4, 2, 1])
+def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() -> None:
+    track, age = np.array([0, -1, 1, 2, -1]), np.array([3, 9, 2])
 
     def chosen(budget: int) -> list[int]:
-        return demand.chosen(settled, age, wait, budget).nonzero()[0].tolist()
+        return demand.chosen(track, age, 2, budget).nonzero()[0].tolist()
 
-    # One in ten, one in four and one in two images: one in this.
-    assert [chosen(budget) for budget in range(5)] == [
-        [1, 2, 4], [1], [1, 4], [1, 2, 4], [1, 2, 4]]
+    assert [chosen(budget) for budget in range(6)] == [
+        [0, 1, 2, 4], [1], [1, 4], [1, 2, 4], [0, 1, 2, 4], [0, 1, 2, 4]]
 
 
 def test_a_tracker_asks_for_no_more_than_its_budget() -> None:
