@@ -93,8 +93,9 @@ class Settings:
     class_gating: bool = _setting(
         True, 'a track only takes detections of its own class', dynamic=True)
     max_cosine_distance: float = _setting(
-        0.2, 'largest appearance distance (1 - cosine similarity) of a match', minimum=0.0,
-        maximum=2.0, dynamic=True)
+        0.25, 'largest appearance distance (1 - cosine similarity) of a match; a matter of the '
+        'network: 0.25 suits the bundled one, 0.2 the published one', minimum=0.0, maximum=2.0,
+        dynamic=True)
     nn_budget: int = _setting(
         100, 'features kept per track, the newest', minimum=1, maximum=10000, dynamic=True)
     max_iou_distance: float = _setting(
