@@ -63,7 +63,7 @@ def deepsort_ros(options: argparse.Namespace) -> Network:
     def network(planes: np.ndarray) -> None:
         for start in range(0, len(planes), largest):
             batch = planes[start:start + largest]
-            encoder._networks[len(batch)](ms.Tensor.from_numpy(batch)).asnumpy()
+            encoder._infer(ms.Tensor.from_numpy(batch)).asnumpy()
 
     return network
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from deepsort_ros.reid.checkpoint import CheckpointError
 from deepsort_ros.reid.device import DeviceError
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.folding import fold
-from deepsort_ros.reid.folding import repeat
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FEATURE_SIZE
 from deepsort_ros.reid.network import HEIGHT
@@ -27,11 +25,6 @@ from deepsort_ros.reid.preprocess import resize
 from deepsort_ros.reid.runtime import ms
 
 __all__ = ['CheckpointError', 'DeviceError', 'Encoder']
-
-# How many images each of the three stages takes as one on a CPU, where the batch can be divided
-# so: oneDNN keeps two threads busier with few groups of channels than with many images (found by
-# measurement, benchmark/encoder.py).
-CPU_GROUPS = (1, 2, 8)
 
 # A bucket may be filled up by this share; beyond it two smaller batches are faster.
 MAX_PADDING = 0.25
@@ -60,11 +53,17 @@ class Encoder:
         self._buckets = tuple(sorted(batch_buckets))
         self._color_order = color_order
         self._identity = identity
-        folded = fold(parameters)
-        # Buckets that are grouped alike share a network.
-        networks = {groups: _compiled(folded, groups, precision)
-                    for groups in {self._groups(bucket) for bucket in self._buckets}}
-        self._networks = {bucket: networks[self._groups(bucket)] for bucket in self._buckets}
+        network = AppearanceNetwork(folded=True)
+        checkpoint.assign(network, fold(parameters))
+        network.set_train(False)
+        if precision == 'fp16':
+            network.to_float(ms.float16)
+
+        @ms.jit
+        def infer(images: Any) -> Any:
+            return network(images)
+
+        self._infer = infer
         # Reused by every batch: crops as in the image, and what the network is fed.
         largest = self._buckets[-1]
         self._crops = np.zeros((largest, HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -157,36 +156,15 @@ class Encoder:
             features[rows] = self._features(size, bucket, swap)
         return features
 
-    def _groups(self, bucket: int) -> tuple[int, int, int]:
-        if self.device != 'CPU':
-            return (1, 1, 1)
-        first, second, third = (math.gcd(bucket, count) for count in CPU_GROUPS)
-        return (first, second, third)
-
     def _features(self, size: int, bucket: int, swap: bool) -> NDArray[np.float32]:
         """Return (size, 128) unit rows for the first crops, computed in a batch of a bucket."""
         # What is left of earlier batches in the padding rows changes no other row.
         normalise(self._crops[:size], swap, self._planes[:size])
         images = ms.Tensor.from_numpy(self._planes[:bucket])
-        output = self._networks[bucket](images).asnumpy()[:size]
+        output = self._infer(images).asnumpy()[:size]
         raw = np.asarray(output, dtype=np.float32)
         length = np.sqrt(np.sum(raw * raw, axis=1, keepdims=True))
         return np.asarray(raw / np.maximum(length, np.float32(1e-12)), dtype=np.float32)
-
-
-def _compiled(folded: checkpoint.Parameters, groups: tuple[int, int, int],
-              precision: str) -> Callable[[Any], Any]:
-    network = AppearanceNetwork(folded=True, groups=groups)
-    checkpoint.assign(network, repeat(folded, groups))
-    network.set_train(False)
-    if precision == 'fp16':
-        network.to_float(ms.float16)
-
-    @ms.jit
-    def infer(images: Any) -> Any:
-        return network(images)
-
-    return infer
 
 
 def batches(count: int, buckets: Sequence[int]) -> Iterator[tuple[int, int]]:

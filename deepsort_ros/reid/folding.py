@@ -36,11 +36,3 @@ def fold(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
             weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), dtype=np.float32)
         folded[f'{layer}.bias'] = np.asarray((bias - mean) * scale + beta, dtype=np.float32)
     return folded
-
-
-def repeat(folded: Mapping[str, NDArray[np.float32]],
-           groups: tuple[int, int, int]) -> dict[str, NDArray[np.float32]]:
-    """Return folded parameters for a network with these groups: each stage's so many times."""
-    stages = {f'layer{stage}': count for stage, count in enumerate(groups, start=1)}
-    return {name: np.concatenate([value] * stages.get(name.split('.')[0], 1))
-            for name, value in folded.items()}

@@ -31,19 +31,18 @@ class Elu(nn.Cell):
 class BasicBlock(nn.Cell):
     """Two 3x3 convolutions around a shortcut; with stride 2 the shortcut is a 1x1 convolution."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, folded: bool,
-                 groups: int = 1) -> None:
-        """Create the layers, for so many images side by side in the channels."""
+    def __init__(self, in_channels: int, out_channels: int, stride: int, folded: bool) -> None:
+        """Create the layers."""
         super().__init__()
-        self.conv1 = _conv3(in_channels, out_channels, stride, folded, groups)
+        self.conv1 = _conv3(in_channels, out_channels, stride, bias=folded)
         self.bn1 = _norm(out_channels, folded)
-        self.conv2 = _conv3(out_channels, out_channels, 1, folded, groups)
+        self.conv2 = _conv3(out_channels, out_channels, 1, bias=folded)
         self.bn2 = _norm(out_channels, folded)
         self.downsample = None
         if stride != 1:
             self.downsample = nn.SequentialCell(
-                nn.Conv2d(groups * in_channels, groups * out_channels, 1, stride,
-                          pad_mode='same', group=groups, has_bias=folded),
+                nn.Conv2d(in_channels, out_channels, 1, stride, pad_mode='same',
+                          has_bias=folded),
                 _norm(out_channels, folded))
 
     def construct(self, x: Any) -> Any:
@@ -62,14 +61,9 @@ class AppearanceNetwork(nn.Cell):
     :param classes: identities the classifier tells apart; 0 leaves the classifier out.
     :param folded: the normalisations are folded into the layers before them, for inference
         (:mod:`deepsort_ros.reid.folding`).
-    :param groups: how many images layer1, layer2, layer3 take as one, their channels side by side
-        in as many groups of a convolution; a folded network only, and batches of multiples. The
-        features are the same, the parameters are those of
-        :func:`deepsort_ros.reid.folding.repeat`.
     """
 
-    def __init__(self, classes: int = 0, folded: bool = False,
-                 groups: tuple[int, int, int] = (1, 1, 1)) -> None:
+    def __init__(self, classes: int = 0, folded: bool = False) -> None:
         """Create the layers, randomly initialised."""
         super().__init__()
         self.conv = nn.SequentialCell(
@@ -77,13 +71,12 @@ class AppearanceNetwork(nn.Cell):
             # The greatest before ELU is the greatest after it, and there are fewer of them.
             _conv3(32, 32, 1, bias=True), _norm(32, folded),
             nn.MaxPool2d(3, 2, pad_mode='same'), Elu())
-        self._groups = groups
         self.layer1 = nn.SequentialCell(
-            BasicBlock(32, 32, 1, folded, groups[0]), BasicBlock(32, 32, 1, folded, groups[0]))
+            BasicBlock(32, 32, 1, folded), BasicBlock(32, 32, 1, folded))
         self.layer2 = nn.SequentialCell(
-            BasicBlock(32, 64, 2, folded, groups[1]), BasicBlock(64, 64, 1, folded, groups[1]))
+            BasicBlock(32, 64, 2, folded), BasicBlock(64, 64, 1, folded))
         self.layer3 = nn.SequentialCell(
-            BasicBlock(64, 128, 2, folded, groups[2]), BasicBlock(128, 128, 1, folded, groups[2]))
+            BasicBlock(64, 128, 2, folded), BasicBlock(128, 128, 1, folded))
         self.dense = nn.Dense(FLAT_SIZE, FEATURE_SIZE)
         self.bn1 = nn.Identity() if folded else nn.BatchNorm1d(FEATURE_SIZE)
         # In every checkpoint of this network, and used by none.
@@ -93,13 +86,11 @@ class AppearanceNetwork(nn.Cell):
 
     def trunk(self, images: Any) -> Any:
         """Return (N, 16384) from (N, 3, 128, 64), or from images of half that size."""
-        x = self.layer1(_side_by_side(self.conv(images), 32, self._groups[0]))
-        x = self.layer2(_side_by_side(x, 32, self._groups[1]))
-        x = self.layer3(_side_by_side(x, 64, self._groups[2]))
+        x = self.layer3(self.layer2(self.layer1(self.conv(images))))
         if x.shape[2] != HEIGHT // 8:
             n, channels, height, width = x.shape
             x = ops.tile(x.reshape(n, channels, height, 1, width, 1), (1, 1, 1, 2, 1, 2))
-        return x.reshape(images.shape[0], FLAT_SIZE)
+        return x.reshape(x.shape[0], FLAT_SIZE)
 
     def head(self, flat: Any) -> Any:
         """Return the feature (N, 128) from (N, 16384), after dropout when training."""
@@ -114,18 +105,10 @@ class AppearanceNetwork(nn.Cell):
         return self.head(self.trunk(images))
 
 
-def _side_by_side(x: Any, channels: int, groups: int) -> Any:
-    """Return (N / groups, groups * channels, H, W) from any other grouping of the N images."""
-    if x.shape[1] == groups * channels:
-        return x
-    height, width = x.shape[2:]
-    return x.reshape(-1, groups * channels, height, width)
-
-
-def _conv3(in_channels: int, out_channels: int, stride: int, bias: bool, groups: int = 1) -> Any:
+def _conv3(in_channels: int, out_channels: int, stride: int, bias: bool) -> Any:
     return nn.Conv2d(
-        groups * in_channels, groups * out_channels, 3, stride, pad_mode='pad', padding=1,
-        group=groups, has_bias=bias, weight_init='he_normal')
+        in_channels, out_channels, 3, stride, pad_mode='pad', padding=1, has_bias=bias,
+        weight_init='he_normal')
 
 
 def _norm(channels: int, folded: bool) -> Any:

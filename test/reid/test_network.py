@@ -4,7 +4,6 @@ from random_network import random_parameters
 
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.folding import fold
-from deepsort_ros.reid.folding import repeat
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.runtime import ms
 
@@ -61,16 +60,6 @@ def test_folding_the_normalisations_changes_no_feature():
     folded = network_with(fold(parameters), folded=True)(given).asnumpy()
     assert np.abs(plain).max() > 0.1
     np.testing.assert_allclose(folded, plain, rtol=1e-4, atol=1e-5 * np.abs(plain).max())
-
-
-def test_images_taken_side_by_side_have_the_features_they_have_one_by_one():
-    folded = fold(random_parameters())
-    groups = (1, 2, 4)
-    given = ms.Tensor(images(4))
-    alone = network_with(folded, folded=True)(given).asnumpy()
-    together = network_with(repeat(folded, groups), folded=True, groups=groups)(given).asnumpy()
-    assert np.ptp(alone, axis=0).max() > 1e-3 * np.abs(alone).max()
-    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6 * np.abs(alone).max())
 
 
 def test_the_fast_elu_gradient_is_the_gradient_of_elu():
