@@ -40,7 +40,7 @@ def test_distances_are_those_of_the_prediction(tmp_path: Path) -> None:
     assert history.appearance[1] == pytest.approx(1 - 0.8, abs=1e-4)
     assert history.overlap[1] == pytest.approx(1 - 45 / 55, abs=1e-4)
     assert np.isnan([getattr(history, name)[0] for name in DISTANCES]).all()
-    assert history.limits == {'motion': 9.4877, 'appearance': 0.2, 'overlap': 0.7}
+    assert history.limits == {'motion': 9.4877, 'appearance': 0.25, 'overlap': 0.7}
 
 
 def test_every_match_of_a_real_run_lies_within_the_limits_of_its_stage(
