@@ -7,6 +7,7 @@ one computes, the others compute bit for bit.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Protocol
@@ -14,6 +15,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros import kept_crops
+from deepsort_ros.kept_crops import Crop
+from deepsort_ros.kept_crops import KeptCrops
 from deepsort_ros.motion import CameraMotion
 from deepsort_ros.motion import SparseFlow
 from deepsort_ros.settings import Settings
@@ -30,13 +34,19 @@ NANOSECONDS = 1_000_000_000
 class AppearanceEncoder(Protocol):
     """What the pipeline needs of the appearance network."""
 
-    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
-               encoding: str) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
+               kept: Collection[Crop] = ()) -> NDArray[np.float32]:
         """
-        Return (N, D) unit rows for (N, 4) boxes; a NaN row for a box that shows no pixel.
+        Return (N + K, D) unit rows for (N, 4) boxes, then for K crops kept of other images.
+
+        A NaN row stands for a box that shows no pixel.
 
         :param image: (H, W, 3); :param encoding: ``bgr8`` or ``rgb8``, its channel order.
         """
+
+    def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+             encoding: str) -> list[Crop | None]:
+        """Return what (N, 4) boxes show, to be encoded later; None for no pixel."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,11 @@ def _camera(settings: Settings) -> CameraMotion | None:
     return SparseFlow() if settings.camera_motion == 'flow' else None
 
 
+def _spacing(settings: Settings) -> int:
+    """Return the images between kept crops: those of a track reach back to its last feature."""
+    return max(settings.appearance_interval // (kept_crops.MOST + 1), 1)
+
+
 def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict[str, int]]:
     """
     Return the detections worth tracking, best score first, and how many were left out and why.
@@ -151,6 +166,7 @@ class Pipeline:
         self._tracker = Tracker(tracker_config(settings))
         self._camera = _camera(settings)
         self._last_stamp: int | None = None
+        self._kept = KeptCrops(_spacing(settings))
         self.session = session
         self.encoder_error: str | None = None
 
@@ -164,11 +180,13 @@ class Pipeline:
         if settings.camera_motion != self._settings.camera_motion:
             self._camera = _camera(settings)
         self._settings = settings
+        self._kept.spacing = _spacing(settings)
         self._tracker.configure(tracker_config(settings))
 
     def use_encoder(self, encoder: AppearanceEncoder | None) -> None:
         """Use another encoder, or none, from the next frame on; tracks live on."""
         self._encoder = encoder
+        self._kept.clear()
         self.encoder_error = None
 
     def reset(self) -> None:
@@ -176,6 +194,7 @@ class Pipeline:
         self._tracker.reset()
         self._camera = _camera(self._settings)
         self._last_stamp = None
+        self._kept.clear()
         self.encoder_error = None
         self.session += 1
 
@@ -210,6 +229,7 @@ class Pipeline:
         stages['encode'] = time.perf_counter() - start
         start = time.perf_counter()
         tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
+        self._forget_crops(tracks, detections, features)
         stages['track'] = time.perf_counter() - start
         self._last_stamp = frame.stamp
         return FrameResult(tracks, self.session, reset, crops, ignored, stages)
@@ -219,15 +239,34 @@ class Pipeline:
         if (self._encoder is None or frame.image is None or self._settings.appearance == 'off'
                 or self.encoder_error is not None or len(detections) == 0):
             return None, 0
-        chosen = self._tracker.needs_feature(detections, dt)
+        demand = self._tracker.demand(detections, dt, self._kept.counts())
+        chosen = demand.detections
+        settled = (demand.settled >= 0) & ~chosen
+        tracks, kept = self._kept.newest(demand.kept)
         try:
-            encoded = self._encoder.encode(frame.image, detections.tlwh[chosen], frame.encoding)
+            encoded = self._encoder.encode(
+                frame.image, detections.tlwh[chosen], frame.encoding, kept)
+            crops = (self._encoder.keep(frame.image, detections.tlwh[settled], frame.encoding)
+                     if settled.any() else [])
         except Exception as error:  # noqa: B902 whatever a device throws, tracking goes on
             self.encoder_error = f'{type(error).__name__}: {error}'
             return None, 0
+        count = int(np.count_nonzero(chosen))
+        self._tracker.describe(tracks, encoded[count:])
+        self._kept.drop_newest(demand.kept)
+        self._kept.add(demand.settled[settled].tolist(), crops)
         features = np.full((len(detections), encoded.shape[1]), np.nan, dtype=np.float32)
-        features[chosen] = encoded
-        return features, int(np.count_nonzero(chosen))
+        features[chosen] = encoded[:count]
+        return features, count + len(kept)
+
+    def _forget_crops(self, tracks: Tracks, detections: Detections,
+                      features: NDArray[np.float32] | None) -> None:
+        """Let go of the crops of tracks that ended, or have a newer feature."""
+        if not len(self._kept):
+            return
+        described = (detections.index[np.isfinite(features).all(axis=1)]
+                     if features is not None else detections.index[:0])
+        self._kept.retain(tracks.id[~np.isin(tracks.detection_index, described)].tolist())
 
 
 def published(tracks: Tracks, settings: Settings) -> Tracks:

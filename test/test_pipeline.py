@@ -22,12 +22,17 @@ class Encoder:
     def __init__(self) -> None:
         self.calls: list[int] = []
         self.broken = False
+        self.kept = 0
 
-    def encode(self, image, tlwh, encoding):
+    def encode(self, image, tlwh, encoding, kept=()):
         self.calls.append(len(tlwh))
+        self.kept = len(kept)
         if self.broken:
             raise RuntimeError('device lost')
-        return np.tile(np.array([[1, 0]], dtype=np.float32), (len(tlwh), 1))
+        return np.tile(np.array([[1, 0]], dtype=np.float32), (len(tlwh) + len(kept), 1))
+
+    def keep(self, image, tlwh, encoding):
+        return list(tlwh)
 
 
 def frame(number: int, boxes=((10, 10, 20, 40),), image=IMAGE) -> Frame:
@@ -128,13 +133,71 @@ def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
     # A third box appears: it alone needs a feature.
     result = pipeline.process(frame(29, (*far, (600, 0, 20, 40))))
     assert result.crops == 1 and encoder.calls[-1] == 1
-    # Two boxes overlap a track nearly alike: appearance decides. The third is not confirmed.
+    # Two boxes overlap a track nearly alike: appearance decides, and what the track looked like
+    # last counts. The third is not confirmed.
     boxes = (*far, (301, 0, 20, 40), (600, 0, 20, 40))
-    assert pipeline.process(frame(30, boxes)).crops == 3
+    assert pipeline.process(frame(30, boxes)).crops == 4 and encoder.kept == 1
     # And each gets a new one now and then, no more than the budget at once.
     pipeline.apply(pipeline.settings.replace({'appearance_budget': 1}))
     assert [result.crops for result in run(pipeline, range(31, 49), boxes=far)].count(1) >= 2
     assert max(encoder.calls[-10:]) == 1
+
+
+class Seer(Encoder):
+    """Tells apart the grey of what boxes show."""
+
+    def encode(self, image, tlwh, encoding, kept=()):
+        super().encode(image, tlwh, encoding, kept)
+        greys = [*(crop[0] for crop in self.keep(image, tlwh, encoding)),
+                 *(crop[0] for crop in kept)]
+        return np.eye(256, dtype=np.float32)[greys]
+
+    def keep(self, image, tlwh, encoding):
+        return [image[int(top), int(left), :1].copy() for left, top in tlwh[:, :2]]
+
+
+def lost_after_turning(encoder: Seer) -> Pipeline:
+    """Return what has seen a person in one grey, then in another, then not at all."""
+    pipeline = Pipeline(SETTINGS.replace({'appearance': 'on_demand'}), encoder)
+    for number in range(10):
+        grey = np.full((100, 100, 3), 10 if number < 4 else 20, dtype=np.uint8)
+        assert pipeline.process(frame(number, image=grey)).tracks.id.tolist() == [1]
+    pipeline.process(frame(10, boxes=()))
+    return pipeline
+
+
+BACK = frame(11, ((14, 10, 20, 40), (6, 10, 20, 40)), np.full((100, 100, 3), 20, dtype=np.uint8))
+BACK.image[:, :10] = 99
+
+
+def test_a_lost_person_is_known_by_looks_no_feature_was_computed_of() -> None:
+    encoder = Seer()
+    result = lost_after_turning(encoder).process(BACK)
+    assert sum(encoder.calls) == 3 + 2 and encoder.kept == 3 and result.crops == 2 + 3
+    assert result.tracks.detection_index[result.tracks.id == 1] == [0]
+
+
+def test_kept_looks_outlast_a_failure_but_no_reset_nor_another_encoder() -> None:
+    encoder = Seer()
+    pipeline = lost_after_turning(encoder)
+    encoder.broken = True
+    assert pipeline.process(frame(10.5, ((300, 10, 20, 40),))).crops == 0
+    encoder.broken, pipeline.encoder_error = False, None
+    assert pipeline.process(BACK).crops == 2 + 3
+    for forget in (Pipeline.reset, lambda pipeline: pipeline.use_encoder(Seer())):
+        pipeline = lost_after_turning(encoder)
+        forget(pipeline)
+        assert pipeline.process(BACK).crops == 2
+
+
+def test_looks_are_forgotten_once_there_is_a_newer_feature() -> None:
+    encoder = Seer()
+    pipeline = Pipeline(SETTINGS.replace({
+        'appearance': 'on_demand', 'appearance_interval': 4}), encoder)
+    crops = [result.crops for result in run(pipeline, range(7))]
+    assert crops == [1, 1, 1, 0, 0, 0, 1]
+    assert pipeline.process(frame(7, ((12, 10, 20, 40), (8, 10, 20, 40)))).crops == 2
+    assert encoder.kept == 0
 
 
 def test_off_never_asks_the_encoder() -> None:

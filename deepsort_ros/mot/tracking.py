@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.kept_crops import Crop
 from deepsort_ros.mot.history import HistoryWriter
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.sequence import SequenceFrame
@@ -107,13 +109,22 @@ class StoredFeatures:
         """Take the next features from this frame."""
         self._rows = self.table.rows(frame)
 
-    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
-               encoding: str) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
+               kept: Collection[Crop] = ()) -> NDArray[np.float32]:
         """
-        Return the (N, D) stored features of (N, 4) boxes of the frame; the image is not used.
+        Return the (N, D) stored features of (N, 4) boxes of the frame, then those kept.
 
+        :param image: not used.
         :raises MotFileError: the frame has no such box.
         """
+        return np.concatenate((self._of(tlwh), *(feature[None] for feature in kept)))
+
+    def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+             encoding: str) -> list[Crop | None]:
+        """Return the stored features of boxes; what :meth:`encode` takes as kept."""
+        return list(self._of(tlwh))
+
+    def _of(self, tlwh: NDArray[np.float64]) -> NDArray[np.float32]:
         stored = self.table.tlwh[self._rows]
         same = (tlwh[:, None, :] == stored[None, :, :]).all(axis=2)
         if not same.any(axis=1).all():

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +21,10 @@ from deepsort_ros.reid.network import FEATURE_SIZE
 from deepsort_ros.reid.network import HEIGHT
 from deepsort_ros.reid.network import WIDTH
 from deepsort_ros.reid.preprocess import crop_bounds
+from deepsort_ros.reid.preprocess import cut
+from deepsort_ros.reid.preprocess import keep
 from deepsort_ros.reid.preprocess import normalise
-from deepsort_ros.reid.preprocess import resize
+from deepsort_ros.reid.preprocess import showing
 from deepsort_ros.reid.runtime import ms
 
 __all__ = ['CheckpointError', 'DeviceError', 'Encoder']
@@ -64,7 +67,7 @@ class Encoder:
             return network(images)
 
         self._infer = infer
-        # Reused by every batch: crops as in the image, and what the network is fed.
+        # Reused by every batch: crops in RGB order, and what the network is fed.
         largest = self._buckets[-1]
         self._crops = np.zeros((largest, HEIGHT, WIDTH, 3), dtype=np.uint8)
         self._planes = np.zeros((largest, 3, HEIGHT, WIDTH), dtype=np.float32)
@@ -124,47 +127,68 @@ class Encoder:
         for bucket in self._buckets:
             if progress is not None:
                 progress(f'compiling the appearance network for batches of {bucket}')
-            self._features(bucket, bucket, False)
+            self._features(bucket, bucket)
 
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
-               encoding: str = 'bgr8') -> NDArray[np.float32]:
+               encoding: str = 'bgr8',
+               kept: Collection[NDArray[np.uint8]] = ()) -> NDArray[np.float32]:
         """
-        Return the (N, 128) float32 unit features of N boxes, NaN rows for boxes without a pixel.
+        Return the (N + K, 128) float32 unit features of N boxes, then of K crops kept.
 
-        A box shows the pixels whose centres it covers; outside the image there are none.
+        A box shows the pixels whose centres it covers; outside the image there are none. Rows
+        of boxes without a pixel are NaN.
 
         :param image: (H, W, 3) uint8, any strides; it is not copied.
         :param tlwh: (N, 4) float64, left, top, width, height in pixels; may leave the image.
         :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
+        :param kept: of :meth:`keep`.
         :raises ValueError: the image, the boxes or the encoding are of another kind.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f'image: {image.dtype} of shape {image.shape} is not (H, W, 3) uint8')
-        if encoding not in ('bgr8', 'rgb8'):
-            raise ValueError(f'encoding: {encoding!r} is not one of bgr8, rgb8')
-        if tlwh.ndim != 2 or tlwh.shape[1] != 4:
-            raise ValueError(f'tlwh: shape {tlwh.shape} is not (N, 4)')
-        swap = encoding[:3] != self._color_order
+        _check(image, tlwh, encoding)
         bounds = crop_bounds(tlwh, image.shape[0], image.shape[1])
-        shown = np.flatnonzero((bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1]))
-        features = np.full((len(tlwh), FEATURE_SIZE), np.nan, dtype=np.float32)
+        shown = showing(bounds)
+        features = np.full((len(tlwh) + len(kept), FEATURE_SIZE), np.nan, dtype=np.float32)
+        order = np.append(shown, np.arange(len(tlwh), len(features)))
+        waiting = iter(kept)
         start = 0
-        for size, bucket in batches(len(shown), self._buckets):
-            rows = shown[start:start + size]
+        for size, bucket in batches(len(order), self._buckets):
+            rows = order[start:start + size]
             start += size
-            resize(image, bounds[rows], self._crops[:size])
-            features[rows] = self._features(size, bucket, swap)
+            own = rows[rows < len(tlwh)]
+            cut(image, bounds[own], encoding, self._crops[:len(own)])
+            for place, crop in zip(self._crops[len(own):size], waiting):
+                place[:] = crop
+            features[rows] = self._features(size, bucket)
         return features
 
-    def _features(self, size: int, bucket: int, swap: bool) -> NDArray[np.float32]:
+    def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+             encoding: str = 'bgr8') -> list[NDArray[np.uint8] | None]:
+        """
+        Return what N boxes show, None for no pixel, for :meth:`encode` to describe later.
+
+        Arguments and errors as of :meth:`encode`. A crop takes 24 KiB, whatever its box.
+        """
+        _check(image, tlwh, encoding)
+        return keep(image, tlwh, encoding, (HEIGHT, WIDTH))
+
+    def _features(self, size: int, bucket: int) -> NDArray[np.float32]:
         """Return (size, 128) unit rows for the first crops, computed in a batch of a bucket."""
         # What is left of earlier batches in the padding rows changes no other row.
-        normalise(self._crops[:size], swap, self._planes[:size])
+        normalise(self._crops[:size], self._color_order == 'bgr', self._planes[:size])
         images = ms.Tensor.from_numpy(self._planes[:bucket])
         output = self._infer(images).asnumpy()[:size]
         raw = np.asarray(output, dtype=np.float32)
         length = np.sqrt(np.sum(raw * raw, axis=1, keepdims=True))
         return np.asarray(raw / np.maximum(length, np.float32(1e-12)), dtype=np.float32)
+
+
+def _check(image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f'image: {image.dtype} of shape {image.shape} is not (H, W, 3) uint8')
+    if encoding not in ('bgr8', 'rgb8'):
+        raise ValueError(f'encoding: {encoding!r} is not one of bgr8, rgb8')
+    if tlwh.ndim != 2 or tlwh.shape[1] != 4:
+        raise ValueError(f'tlwh: shape {tlwh.shape} is not (N, 4)')
 
 
 def batches(count: int, buckets: Sequence[int]) -> Iterator[tuple[int, int]]:

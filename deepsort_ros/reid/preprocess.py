@@ -27,6 +27,11 @@ def crop_bounds(tlwh: NDArray[np.float64], height: int, width: int) -> NDArray[n
     return np.clip(np.ceil(edges - 0.5), 0.0, size).astype(np.int64)
 
 
+def showing(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of (N, 4) bounds hold a pixel, ascending."""
+    return np.flatnonzero((bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1]))
+
+
 def resize(image: NDArray[np.uint8], bounds: NDArray[np.int64],
            crops: NDArray[np.uint8]) -> None:
     """
@@ -45,6 +50,37 @@ def resize(image: NDArray[np.uint8], bounds: NDArray[np.int64],
         large = bottom - top > height and right - left > width
         cv2.resize(crop, (width, height), dst=place,
                    interpolation=cv2.INTER_AREA if large else cv2.INTER_LINEAR)
+
+
+def cut(image: NDArray[np.uint8], bounds: NDArray[np.int64], encoding: str,
+        crops: NDArray[np.uint8]) -> None:
+    """
+    Fill crops as :func:`resize` does, channels in RGB order.
+
+    :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
+    """
+    resize(image, bounds, crops)
+    if encoding == 'bgr8' and len(crops):
+        rows = crops.reshape(-1, *crops.shape[2:])
+        cv2.cvtColor(rows, cv2.COLOR_BGR2RGB, dst=rows)
+
+
+def keep(image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
+         size: tuple[int, int]) -> list[NDArray[np.uint8] | None]:
+    """
+    Return the crops of (N, 4) boxes, (H, W, 3) uint8 in RGB order each; None for no pixel.
+
+    They share no memory, so that each goes when it is let go of.
+
+    :param size: H, W.
+    """
+    bounds = crop_bounds(tlwh, image.shape[0], image.shape[1])
+    crops: list[NDArray[np.uint8] | None] = [None] * len(tlwh)
+    for row in showing(bounds).tolist():
+        crop = np.empty((1, *size, 3), np.uint8)
+        cut(image, bounds[row:row + 1], encoding, crop)
+        crops[row] = crop[0]
+    return crops
 
 
 def normalise(crops: NDArray[np.uint8], swap: bool = False,

@@ -4,10 +4,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.kept_crops import Crop
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros.backoff import Backoff
 from deepsort_ros.ros.shared_encoder import SharedEncoder
@@ -87,11 +89,16 @@ class Appearance:
         may = self._network.ready and self._backoff.due
         self._pipeline.encoder_error = None if may else 'not now'
 
-    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
-               encoding: str) -> NDArray[np.float32]:
+    def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+             encoding: str) -> list[Crop | None]:
+        """Return what boxes show, see ``AppearanceEncoder``."""
+        return self._network.keep(image, tlwh, encoding)
+
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
+               kept: Collection[Crop] = ()) -> NDArray[np.float32]:
         """Return the features of the network, see ``AppearanceEncoder``; pass on its errors."""
         try:
-            features = self._network.encode(image, tlwh, encoding)
+            features = self._network.encode(image, tlwh, encoding, kept)
         except Unavailable:
             raise
         except Exception as error:

@@ -7,16 +7,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.kept_crops import Crop
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.reid.preprocess import crop_bounds
-from deepsort_ros.reid.preprocess import resize
+from deepsort_ros.reid.preprocess import cut
+from deepsort_ros.reid.preprocess import keep
+from deepsort_ros.reid.preprocess import showing
 from deepsort_ros.ros.backoff import Backoff
 from deepsort_ros.ros.batching import Batch
 from deepsort_ros.ros.batching import compute
@@ -181,8 +184,8 @@ class SharedEncoder:
             self._encoder = None
             self._changed.notify()
 
-    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
-               encoding: str) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
+               kept: Collection[Crop] = ()) -> NDArray[np.float32]:
         """
         Return features as ``AppearanceEncoder`` does, computed together with those of others.
 
@@ -194,16 +197,24 @@ class SharedEncoder:
         from deepsort_ros.reid.network import WIDTH
 
         bounds = crop_bounds(tlwh, image.shape[0], image.shape[1])
-        shown = np.flatnonzero((bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1]))
-        features = np.full((len(tlwh), FEATURE_SIZE), np.nan, dtype=np.float32)
-        if len(shown):
-            crops = np.empty((len(shown), HEIGHT, WIDTH, 3), np.uint8)
-            resize(image, bounds[shown], crops)
-            if encoding == 'bgr8':  # one order for all cameras
-                rows = crops.reshape(-1, WIDTH, 3)
-                cv2.cvtColor(rows, cv2.COLOR_BGR2RGB, dst=rows)
-            features[shown] = self._wait_for(Request(crops))
+        shown = showing(bounds)
+        features = np.full((len(tlwh) + len(kept), FEATURE_SIZE), np.nan, dtype=np.float32)
+        order = np.append(shown, np.arange(len(tlwh), len(features)))
+        if len(order):
+            crops = np.empty((len(order), HEIGHT, WIDTH, 3), np.uint8)
+            cut(image, bounds[shown], encoding, crops[:len(shown)])
+            for place, crop in zip(crops[len(shown):], kept):
+                place[:] = crop
+            features[order] = self._wait_for(Request(crops))
         return features
+
+    def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
+             encoding: str) -> list[Crop | None]:
+        """Return what boxes show, as ``AppearanceEncoder`` does."""
+        from deepsort_ros.reid.network import HEIGHT
+        from deepsort_ros.reid.network import WIDTH
+
+        return keep(image, tlwh, encoding, (HEIGHT, WIDTH))
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread after what it does; False when it did not end in time [s]."""

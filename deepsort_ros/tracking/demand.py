@@ -5,11 +5,27 @@ Not of the DeepSORT paper, which computes a feature for every detection.
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 # A match is settled when its overlap (IoU) exceeds that of every rival pair by this much.
 CLEAR_MARGIN = 0.2
+
+
+class Demand(NamedTuple):
+    """
+    The features that the next update needs.
+
+    :param detections: (N,) bool, whether the detection's is.
+    :param settled: (N,) int64, id of the track that motion settles on, -1 where it is open.
+    :param kept: of each track, by id, how many of its newest kept crops are to be described now.
+    """
+
+    detections: NDArray[np.bool_]
+    settled: NDArray[np.int64]
+    kept: dict[int, int]
 
 
 def settled(overlap: NDArray[np.float64], gated: NDArray[np.bool_],
@@ -47,7 +63,7 @@ def settled(overlap: NDArray[np.float64], gated: NDArray[np.bool_],
 
 
 def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
-           budget: int) -> NDArray[np.bool_]:
+           most: float = np.inf) -> NDArray[np.bool_]:
     """
     Return (M,) bool, the detections to compute a feature of.
 
@@ -59,7 +75,7 @@ def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
 
     :param track: (M,) of :func:`settled`.
     :param age: (N,) images since the track's newest feature.
-    :param interval: images after which it is old; :param budget: most detections, 0: no limit.
+    :param interval: images after which it is old; :param most: most detections.
     """
     never = np.iinfo(np.int64).max
     # The last entry, where -1 points, stands for no track.
@@ -67,9 +83,7 @@ def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
     wanted: NDArray[np.bool_] = waiting >= interval
     # What is open waits longest of all, and so comes first.
     count = np.count_nonzero(track >= 0)
-    most = len(track) - count + -(-count // interval)
-    if budget:
-        most = min(most, budget)
+    most = int(min(most, len(track) - count + -(-count // interval)))
     if np.count_nonzero(wanted) > most:
         wanted[np.argsort(-waiting, kind='stable')[most:]] = False
     return wanted

@@ -148,6 +148,21 @@ class Matcher:
         return demand.settled(overlap * possible, gated & possible, eligible,
                               1.0 - self._config.max_iou_distance)
 
+    def admitting(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
+                  classes: NDArray[np.int64], elapsed: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """
+        Return (M,) bool, the confirmed and lost tracks whose gates admit one of N detections.
+
+        :param state: (6, M, 4) predicted; :param elapsed: (M,) time steps since the last match.
+        """
+        table = self._table
+        row, column = association.gate(state, self._form.measure(tlwh), self._form)
+        if self._config.class_gating:
+            row = row[self._votes.winner(table.slot)[row] == classes[column]]
+        possible: NDArray[np.bool_] = (
+            (table.state > TENTATIVE) & (elapsed <= self.longest_age()))
+        return possible & np.isin(np.arange(len(table)), row)
+
     def _settled_pairs(self, left: NDArray[np.int64], seen: Observed,
                        recent: NDArray[np.bool_]) -> Matching:
         """Match detections without a feature where motion settles the matter."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import demand
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.config import TrackerConfig
+from deepsort_ros.tracking.demand import Demand
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.matching import kalman_form
@@ -168,7 +170,7 @@ class Tracker:
         """
         Move all tracks as the camera's motion since the last update moves the image.
 
-        To be called before :meth:`update`, and before :meth:`needs_feature`, with what comes of
+        To be called before :meth:`update`, and before :meth:`demand`, with what comes of
         images (:mod:`deepsort_ros.motion`) or of the robot's own odometry.
 
         :param transform: (2, 3) similarity (turn, scale, shift) from pixels then to pixels now.
@@ -181,31 +183,71 @@ class Tracker:
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
         self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
 
-    def needs_feature(self, detections: Detections, dt: float) -> NDArray[np.bool_]:
+    def demand(self, detections: Detections, dt: float,
+               kept: Mapping[int, int] | None = None) -> Demand:
         """
-        Return (N,) bool, True where the next update may need this detection's feature.
+        Return which features the next update may need; changes nothing.
 
-        False where appearance does not count, below ``high_score``, and where motion settles the
-        matter: a confirmed track that was seen in the last image and has a feature overlaps this
-        detection, clearly more than either overlaps any other, and the motion gate admits no other
-        such track or detection (:mod:`~deepsort_ros.tracking.demand`). Such a track needs a
-        feature about once in ``feature_interval`` images all the same, in turns; where that is 0
-        everything does. No more than ``feature_budget`` are True: what is open goes first, in
-        the order given, then the oldest features. Changes nothing.
+        No feature is needed where appearance does not count, below ``high_score``, and where
+        motion settles the matter: a confirmed track that was seen in the last image and has a
+        feature overlaps this detection, clearly more than either overlaps any other, and the
+        motion gate admits no other such track or detection (:mod:`~deepsort_ros.tracking.demand`).
+        Such a track needs a feature about once in ``feature_interval`` images all the same, in
+        turns; where that is 0 everything does.
+
+        A caller may keep the crops that went without. Once the gate of their track admits a
+        detection that is open, the last one is needed as well, and all of them when the track
+        was lost: that tells best whether this is it. Their features go to :meth:`describe`.
+
+        No more than ``feature_budget`` are needed: detections that are open go first, in the
+        order given, then kept crops, then the oldest features.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
+        :param kept: how many crops are kept of each track, by id.
         """
         table, config = self._table, self._config
         needed: NDArray[np.bool_] = detections.score >= config.high_score
-        if config.feature_interval and needed.any():
-            high = detections.select(needed)
-            row = self._matcher.settled(
-                kalman.predict(table.kalman, dt, self._form), high.tlwh,
-                self._votes.codes(high.class_id), table.time_since_update == 0,
-                table.elapsed + dt)
-            needed[needed] = demand.chosen(
-                row, table.feature_age + 1, config.feature_interval, config.feature_budget)
-        return needed
+        settled = np.full(len(detections), -1)
+        if not config.feature_interval or not needed.any():
+            return Demand(needed, settled, {})
+        high = detections.select(needed)
+        classes = self._votes.codes(high.class_id)
+        state, elapsed = kalman.predict(table.kalman, dt, self._form), table.elapsed + dt
+        row = self._matcher.settled(
+            state, high.tlwh, classes, table.time_since_update == 0, elapsed)
+        opened = row < 0
+        budget = config.feature_budget or np.inf
+        left = max(budget - np.count_nonzero(opened), 0)
+        late: dict[int, int] = {}
+        if kept and opened.any():
+            admitting = self._matcher.admitting(
+                state, high.tlwh[opened], classes[opened], elapsed)
+            for near in admitting.nonzero()[0].tolist():
+                track = int(table.id[near])
+                looks = kept.get(track, 0)
+                count = int(min(looks if table.time_since_update[near] else min(looks, 1), left))
+                if count:
+                    late[track] = count
+                    left -= count
+        settled[needed] = np.append(table.id, -1)[row]
+        needed[needed] = demand.chosen(row, table.feature_age + 1, config.feature_interval,
+                                       budget - sum(late.values()))
+        return Demand(needed, settled, late)
+
+    def describe(self, ids: Sequence[int], features: NDArray[np.float32]) -> None:
+        """
+        Add what tracks looked like before, before :meth:`update`.
+
+        :param ids: K of them, of ``Demand.kept``, each as often as it says, oldest crop first.
+        :param features: (K, D) float32 unit rows, a NaN or zero row for one without feature.
+        """
+        described, features = _unit(features)
+        table = self._table
+        for row in described.nonzero()[0]:
+            track = np.searchsorted(table.id, ids[row:row + 1])
+            self._gallery.add(
+                table.slot[track], features[row:row + 1], self._config.feature_momentum)
+            table.feature_age[track] = table.time_since_update[track]
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,
                  ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
@@ -225,11 +267,8 @@ class Tracker:
         if self._gallery.feature_length not in (0, features.shape[1]):
             raise ValueError(f'features: length {features.shape[1]} is not the '
                              f'{self._gallery.feature_length} of the gallery')
-        norm = np.sqrt(np.einsum('nd,nd->n', features, features))
-        described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
-        if not described.any():
-            return described, None
-        return described, features / np.where(described, norm, 1.0)[:, None]
+        described, features = _unit(features)
+        return described, features if described.any() else None
 
     def _record(self, rows: NDArray[np.int64] | slice, detections: Detections,
                 columns: NDArray[np.int64], stamp: int) -> None:
@@ -307,3 +346,10 @@ class Tracker:
             detection_index=table.detection_index.copy(),
             feature=self._gallery.newest(table.slot),
             removed_ids=removed_ids)
+
+
+def _unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which of (N, D) rows are finite and not zero, and those at length 1."""
+    norm = np.sqrt(np.einsum('nd,nd->n', features, features))
+    described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
+    return described, features / np.where(described, norm, 1.0)[:, None]

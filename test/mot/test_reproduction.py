@@ -29,7 +29,7 @@ class Mean:
     def describe(self):
         return {'sha256': self._sha256, 'color_order': 'rgb', 'precision': 'fp32'}
 
-    def encode(self, image, tlwh, encoding):
+    def encode(self, image, tlwh, encoding, kept=()):
         if len(self.images) + 1 == self._fail_at:
             raise KeyboardInterrupt
         # Frame n of the sequence is of grey 90 + n.

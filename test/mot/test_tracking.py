@@ -23,7 +23,7 @@ class Recorder:
         self.calls: list[tuple[float, int]] = []
         self._fail_at = fail_at
 
-    def encode(self, image, tlwh, encoding):
+    def encode(self, image, tlwh, encoding, kept=()):
         self.calls.append((float(image.mean()), len(tlwh)))
         if len(self.calls) == self._fail_at:
             raise RuntimeError('device lost')
@@ -113,8 +113,11 @@ def test_stored_features_are_found_by_frame_and_box(tmp_path: Path) -> None:
     stored.seek(1)
     found = stored.encode(image, np.array([[5.0, 5, 5, 5], [1, 2, 3, 4]]), 'bgr8')
     np.testing.assert_allclose(found, [[0.6, 0.8], [0, 1]], rtol=1e-6)
+    kept = stored.keep(image, np.full((1, 4), 5.0), 'bgr8')
     stored.seek(2)
     np.testing.assert_array_equal(stored.encode(image, np.full((1, 4), 5.0), 'bgr8'), [[1, 0]])
+    later = stored.encode(image, np.full((1, 4), 5.0), 'bgr8', kept)
+    np.testing.assert_allclose(later, [[1, 0], [0.6, 0.8]], rtol=1e-6)
     with pytest.raises(MotFileError, match='no feature for a box'):
         stored.encode(image, np.array([[1.0, 2, 3, 4]]), 'bgr8')
 

@@ -108,6 +108,30 @@ def test_the_encoding_says_where_red_is(encoder, image):
     assert not np.allclose(bgr, encoder.encode(image, boxes, 'rgb8'), atol=1e-3)
 
 
+@pytest.mark.parametrize('encoding', ['bgr8', 'rgb8'])
+@pytest.mark.parametrize(('own', 'kept'), [(0, 1), (1, 0), (3, 1), (3, 4), (6, 5)])
+def test_kept_crops_are_described_as_they_would_have_been_at_once(
+        encoder, image, own, kept, encoding):
+    boxes = random_boxes(own + kept)
+    crops = encoder.keep(image, boxes[own:], encoding)
+    black = np.zeros_like(image)
+    at_once = encoder.encode(image, boxes, encoding)
+    np.testing.assert_array_equal(
+        encoder.encode(image, boxes[:own], encoding, crops), at_once)
+    np.testing.assert_allclose(
+        encoder.encode(black, boxes[:own], 'bgr8', crops)[own:], at_once[own:], rtol=0, atol=2e-6)
+
+
+def test_kept_crops_come_after_boxes_without_a_pixel(encoder, image):
+    boxes = np.array([[10.0, 10, 50, 100], [-900, 0, 50, 100], [60, 20, 30, 80]])
+    crops = encoder.keep(image, boxes)
+    assert crops[1] is None and crops[0].shape == (128, 64, 3)
+    assert not np.shares_memory(crops[0], crops[2]) and crops[0].base.nbytes == crops[0].nbytes
+    result = encoder.encode(image, boxes[:2], 'bgr8', crops[2:])
+    assert np.isnan(result[1]).all()
+    assert np.array_equal(result[[0, 2]], encoder.encode(image, boxes[[0, 2]]))
+
+
 def test_color_order_bgr_feeds_the_network_swapped_channels(encoder, random_checkpoint, image):
     swapped = Encoder.create(
         str(random_checkpoint), 'CPU', batch_buckets=(4,), color_order='bgr')

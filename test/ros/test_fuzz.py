@@ -112,7 +112,7 @@ images = st.one_of(valid_images(), any_images(), compressed_images())
 class Features:
     """Stands for the network: a unit row for each box that shows a pixel."""
 
-    def encode(self, image, tlwh, encoding):
+    def encode(self, image, tlwh, encoding, kept=()):
         assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
         assert encoding in ('bgr8', 'rgb8') and np.isfinite(tlwh).all()
         return np.eye(len(tlwh), 128, dtype=np.float32)

@@ -208,4 +208,8 @@ def test_features_are_those_a_camera_gets_alone():
         # The place in the batch is another, and with it the order of sums.
         np.testing.assert_allclose(
             bench.results[grey], alone.encode(image, boxes, encoding), rtol=0, atol=1e-6)
+    image, boxes, encoding = cameras[7]
+    kept = bench.network.keep(image, boxes, encoding)
+    late = bench.network.encode(np.zeros_like(image), boxes[:0], 'rgb8', kept)
+    assert np.array_equal(late, alone.encode(image, boxes, encoding))
     assert bench.network.stop()

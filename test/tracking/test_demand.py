@@ -24,7 +24,7 @@ def see(tracker: Tracker, *boxes: list[float], features: object, times: int = 1)
 
 
 def needed(tracker: Tracker, *boxes: list[float]) -> list[bool]:
-    return tracker.needs_feature(Detections.from_arrays(boxes), 1.0).tolist()
+    return tracker.demand(Detections.from_arrays(boxes), 1.0).detections.tolist()
 
 
 def tracker_of_two(**options: int) -> Tracker:
@@ -140,18 +140,18 @@ def test_tracks_born_together_take_turns(count: int, most: int) -> None:
     ([1, 1, 1], 1, [0, 1, 2])])
 def test_the_oldest_features_have_the_first_turn(
         age: list[int], interval: int, track: list[int]) -> None:
-    chosen = demand.chosen(np.arange(3), np.array(age), interval, 0)
+    chosen = demand.chosen(np.arange(3), np.array(age), interval)
     assert chosen.nonzero()[0].tolist() == track
 
 
 def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() -> None:
     track, age = np.array([0, -1, 1, 2, -1]), np.array([3, 9, 2])
 
-    def chosen(budget: int) -> list[int]:
-        return demand.chosen(track, age, 2, budget).nonzero()[0].tolist()
+    def chosen(most: int) -> list[int]:
+        return demand.chosen(track, age, 2, most).nonzero()[0].tolist()
 
-    assert [chosen(budget) for budget in range(6)] == [
-        [0, 1, 2, 4], [1], [1, 4], [1, 2, 4], [0, 1, 2, 4], [0, 1, 2, 4]]
+    assert [chosen(most) for most in range(6)] == [
+        [], [1], [1, 4], [1, 2, 4], [0, 1, 2, 4], [0, 1, 2, 4]]
 
 
 def test_a_tracker_asks_for_no_more_than_its_budget() -> None:
@@ -167,12 +167,87 @@ def test_a_stranger_in_the_gate_opens_the_match_though_it_overlaps_little() -> N
     assert needed(tracker, LEFT, [188.0, 100, 40, 100], RIGHT) == [False, True, False]
 
 
+def kept_needed(tracker: Tracker, *boxes: list[float],
+                kept: dict[int, int]) -> tuple[dict[int, int], list[bool]]:
+    found = tracker.demand(Detections.from_arrays(boxes), 1.0, kept)
+    return found.kept, found.detections.tolist()
+
+
+def test_the_last_crop_is_needed_of_a_track_whose_gate_admits_an_open_detection() -> None:
+    tracker, kept = tracker_of_two(), {1: 4, 2: 1}
+    beside = [425.0, 100, 40, 100]
+    assert kept_needed(tracker, LEFT, RIGHT, kept=kept)[0] == {}
+    assert kept_needed(tracker, LEFT, RIGHT, NEW, kept=kept)[0] == {}
+    assert kept_needed(tracker, LEFT, RIGHT, beside, kept=kept)[0] == {2: 1}
+    assert kept_needed(tracker, LEFT, RIGHT, beside, kept={1: 4})[0] == {}
+    assert kept_needed(tracker, [126.0, 100, 40, 100], RIGHT, kept=kept)[0] == {1: 1}
+
+
+def test_all_crops_are_needed_of_a_lost_track_whose_gate_admits_an_open_detection() -> None:
+    tracker, kept = tracker_of_two(), {1: 4, 2: 1}
+    see(tracker, LEFT, features=[A])
+    assert kept_needed(tracker, LEFT, kept={1: 2, 2: 3})[0] == {}
+    assert kept_needed(tracker, LEFT, RIGHT, kept={1: 2, 2: 3})[0] == {2: 3}
+    assert kept_needed(tracker, RIGHT, kept=kept)[0] == {2: 1}
+
+
+def test_no_crop_is_needed_of_a_track_of_another_class_or_not_confirmed() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=10, class_gating=True))
+    for _ in range(2):
+        see(tracker, LEFT, features=[A])
+    tentative = kept_needed(tracker, [110.0, 100, 40, 100], kept={1: 1})
+    assert tentative == ({}, [True])
+    see(tracker, LEFT, features=[A], times=3)
+    other = Detections.from_arrays([[126.0, 100, 40, 100]], class_id=['car'])
+    assert tracker.demand(other, 1.0, {1: 1}).kept == {}
+    assert kept_needed(tracker, [126.0, 100, 40, 100], kept={1: 1})[0] == {1: 1}
+
+
+@pytest.mark.parametrize(('budget', 'kept', 'detections'), [
+    (1, {}, [False, False, True]), (2, {2: 1}, [False, False, True]),
+    (3, {2: 2}, [False, False, True]), (5, {2: 3}, [True, False, True]),
+    (0, {2: 3}, [True, False, True])])
+def test_kept_crops_come_after_what_is_open_and_before_old_features(
+        budget: int, kept: dict[int, int], detections: list[bool]) -> None:
+    tracker = tracker_of_two(feature_interval=2, feature_budget=budget)
+    other, c = [700.0, 100, 40, 100], np.eye(8)[2]
+    see(tracker, LEFT, RIGHT, other, features=[A, B, c], times=5)
+    see(tracker, LEFT, other, features=[NONE, NONE])
+    see(tracker, LEFT, other, features=[NONE, c])
+    assert kept_needed(tracker, LEFT, other, RIGHT, kept={2: 3, 3: 1}) == (kept, detections)
+
+
+def test_a_described_crop_counts_where_appearance_decides() -> None:
+    """A lost person who had turned round comes back beside a stranger."""
+    def returned(described: bool) -> int:
+        tracker = tracker_of_two()
+        turned, stranger = np.eye(8, dtype=np.float32)[2:4]
+        see(tracker, LEFT, RIGHT, features=[A, NONE], times=3)
+        see(tracker, LEFT, features=[A], times=2)
+        if described:
+            tracker.describe([2, 2], np.array([NONE, turned]))
+        tracks = see(tracker, LEFT, [380.0, 100, 40, 100], [420.0, 100, 40, 100],
+                     features=[A, stranger, turned])
+        return int(tracks.id[tracks.detection_index == 2][0])
+
+    assert returned(described=True) == 2
+    assert returned(described=False) > 2
+
+
+def test_a_described_track_waits_for_its_turn_as_from_when_the_crop_was_seen() -> None:
+    tracker = tracker_of_two(feature_interval=4)
+    see(tracker, LEFT, RIGHT, features=[NONE, NONE], times=3)
+    assert needed(tracker, LEFT, RIGHT) == [True, False]
+    tracker.describe([1], A[None])
+    assert needed(tracker, LEFT, RIGHT) == [False, True]
+
+
 def test_asking_for_needs_changes_nothing() -> None:
     config = TrackerConfig(feature_interval=5, feature_budget=3)
     asked, silent = Tracker(config), Tracker(config)
     for tlwh, score, features in Scene(15, feature_length=8).frames(60):
         detections = Detections.from_arrays(tlwh, score)
-        asked.needs_feature(detections, 1.0)
+        asked.demand(detections, 1.0, dict.fromkeys(range(1, 100), 2))
         first, second = asked.update(detections, features), silent.update(detections, features)
         for name, value in vars(first).items():
             np.testing.assert_array_equal(value, getattr(second, name))
@@ -183,7 +258,7 @@ def test_what_needs_no_feature_is_matched_without_one() -> None:
     settled = total = 0
     for tlwh, score, features in Scene(15, feature_length=8, size=(900.0, 500.0)).frames(100):
         detections = Detections.from_arrays(tlwh, score)
-        wanted = tracker.needs_feature(detections, 1.0)
+        wanted = tracker.demand(detections, 1.0).detections
         features[~wanted] = np.nan
         tracks = tracker.update(detections, features)
         matched = tracks.detection_index[(tracks.hits > 1) & (tracks.time_since_update == 0)]

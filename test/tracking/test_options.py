@@ -65,7 +65,7 @@ def test_the_feature_of_a_low_score_is_neither_needed_nor_kept() -> None:
     tracker = Tracker(LOW)
     see(tracker, LEFT, features=[A], times=4)
     boxes = Detections.from_arrays([RIGHT, LEFT], [0.9, 0.4])
-    assert tracker.needs_feature(boxes, 1.0).tolist() == [True, False]
+    assert tracker.demand(boxes, 1.0).detections.tolist() == [True, False]
     tracks = see(tracker, LEFT, score=[0.4], features=[B])
     assert tracks.state.tolist() == [TrackState.CONFIRMED]
     assert tracks.feature.tolist() == [A.tolist()]
