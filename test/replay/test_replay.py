@@ -27,8 +27,13 @@ from deepsort_ros.ros.player import Player
 from deepsort_ros.settings import Settings
 
 FRAMES = 45
-# Small batches compile quickly; what they hold does not change a feature.
-SETTINGS = Settings(batch_buckets=(1, 8), frame_rate=25.0, publish_features=True)
+
+
+@pytest.fixture(scope='module', params=['always', 'on_demand'])
+def settings(request):
+    # Small batches compile quickly; what they hold does not change a feature.
+    return Settings(appearance=request.param, batch_buckets=(1, 8), frame_rate=25.0,
+                    publish_features=True)
 
 
 @pytest.fixture(scope='module')
@@ -50,25 +55,26 @@ def images(bag):
 
 
 @pytest.fixture(scope='module')
-def offline(bag):
+def offline(bag, settings, tmp_path_factory):
     """Return what ``deepsort bag`` makes of the bag."""
     from deepsort_ros.reid.encoder import Encoder
-    encoder = Encoder.create(model=SETTINGS.model, device='CPU',
-                             batch_buckets=SETTINGS.batch_buckets)
-    summary = convert(bag, bag.parent / 'offline', SETTINGS, encoder)
+    encoder = Encoder.create(model=settings.model, device='CPU',
+                             batch_buckets=settings.batch_buckets)
+    output = tmp_path_factory.mktemp('offline') / 'tracks'
+    summary = convert(bag, output, settings, encoder)
     assert summary.encoder_error is None and summary.crops > FRAMES
-    with Reader(bag.parent / 'offline') as reader:
+    with Reader(output) as reader:
         return [deserialize_message(bytes(data), TrackArray)
                 for _, _, data in reader.messages()]
 
 
 @pytest.fixture(scope='module')
-def passes(bag, tmp_path_factory):
+def passes(bag, settings, tmp_path_factory):
     """Return what the node publishes while the bag is played to it twice."""
     domain = live.new_domain()
-    changed = {name: value for name, value in dataclasses.asdict(SETTINGS).items()
+    changed = {name: value for name, value in dataclasses.asdict(settings).items()
                if value != getattr(Settings(), name)}
-    changed['batch_buckets'] = list(SETTINGS.batch_buckets)
+    changed['batch_buckets'] = list(settings.batch_buckets)
     node = live.NodeProcess(tmp_path_factory.mktemp('node'), domain, device='CPU',
                             **{k: str(v).lower() for k, v in changed.items()})
     context = Context()
