@@ -5,7 +5,8 @@ What appearance is worth, and what `on_demand` saves: scores and features comput
 
 The features of all detections are computed once, into ``--features``, and found there by later
 runs; so the modes differ by nothing but which of them the tracker sees. ``crops`` counts those
-the tracker asked for.
+the tracker asked for, ``agrees`` is the share of the boxes that have the id they have with
+`always`, whatever its name: it needs no truth, and chance has less part in it than in scores.
 
     python benchmark/appearance.py SEQUENCE... --features out/synthetic --synthetic Market-1501
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from tabulate import tabulate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +42,11 @@ from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
 from deepsort_ros.mot.tracking import track  # noqa: E402
 from deepsort_ros.mot.tracking import TrackingSummary  # noqa: E402
 from deepsort_ros.settings import Settings  # noqa: E402
+from deepsort_ros.tracking import boxes  # noqa: E402
 
 COLUMNS = ('IDF1', 'HOTA', 'MOTA', 'IDs', 'FM')
+# Boxes of two results are the same from this overlap (IoU) on.
+SAME = 0.7
 
 
 def compute(sequences: Sequence[Path], folder: Path, model: str) -> None:
@@ -77,14 +82,31 @@ def run(sequences: Sequence[Path], folders: Sequence[Path], settings: Settings, 
     return evaluate(pairs), summaries
 
 
+def shared(first: Path, second: Path) -> tuple[int, int]:
+    """Return how many boxes two results share, ids matched one to one, and their mean number."""
+    one, other = (read_table(path, TableKind.RESULTS) for path in (first, second))
+    ids, row = np.unique(one.id, return_inverse=True)
+    other_ids, column = np.unique(other.id, return_inverse=True)
+    count = np.zeros((len(ids), len(other_ids)))
+    for frame in np.intersect1d(one.frame, other.frame).tolist():
+        here, there = one.rows(frame), other.rows(frame)
+        same = boxes.iou(one.tlwh[here], other.tlwh[there]) >= SAME
+        at, beside = same.nonzero()
+        np.add.at(count, (row[here][at], column[there][beside]), 1)
+    matched = count[linear_sum_assignment(count, maximize=True)].sum()
+    return int(matched), (len(one) + len(other)) // 2
+
+
 def rows(mode: str, scores: Sequence[Scores], runs: Sequence[TrackingSummary],
-         ) -> list[list[Any]]:
+         of_always: Sequence[TrackingSummary]) -> list[list[Any]]:
     """Return the rows of a table: one per sequence and, for several, one for all together."""
-    counts = [(run.crops, run.frames) for run in runs]
+    counts = [(run.crops, run.frames, always.crops, *shared(Path(run.output), Path(always.output)))
+              for run, always in zip(runs, of_always)]
     if len(runs) > 1:
-        counts.append((sum(run.crops for run in runs), sum(run.frames for run in runs)))
-    return [[row.sequence, mode, *(getattr(row, name) for name in COLUMNS), crops, crops / frames]
-            for row, (crops, frames) in zip(scores, counts)]
+        counts.append(tuple(map(sum, zip(*counts))))
+    return [[row.sequence, mode, *(getattr(row, name) for name in COLUMNS), crops, crops / frames,
+             f'{crops / max(most, 1):.0%}', f'{same / max(total, 1):.1%}']
+            for row, (crops, frames, most, same, total) in zip(scores, counts)]
 
 
 def invent(sequences: Sequence[Path], folder: Path, model: str, crops: Path,
@@ -139,17 +161,18 @@ def main() -> None:
         modes[f'on_demand, {interval}'] = {
             'appearance': 'on_demand', 'appearance_interval': interval}
     modes['off'] = {'appearance': 'off'}
-    of_modes = []
-    for mode, settings in modes.items():
-        with tempfile.TemporaryDirectory() as output:
-            of_modes.append(rows(mode, *run(
-                options.sequences, folders, Settings().replace({**changes, **settings}),
-                Path(output))))
-    table = [[*row, f'{row[-2] / max(of_sequence[0][-2], 1):.0%}']
-             for of_sequence in zip(*of_modes) for row in of_sequence]
-    print(tabulate(table,
-                   ('sequence', 'appearance', *COLUMNS, 'crops', 'crops/frame', 'of always'),
-                   floatfmt='.1f', tablefmt='github'))
+    of_modes: list[list[list[Any]]] = []
+    of_always: list[TrackingSummary] = []
+    with tempfile.TemporaryDirectory() as output:
+        for mode, settings in modes.items():
+            scores, summaries = run(options.sequences, folders,
+                                    Settings().replace({**changes, **settings}),
+                                    Path(output) / mode)
+            of_always = of_always or summaries
+            of_modes.append(rows(mode, scores, summaries, of_always))
+    print(tabulate([row for of_sequence in zip(*of_modes) for row in of_sequence],
+                   ('sequence', 'appearance', *COLUMNS, 'crops', 'crops/frame', 'of always',
+                    'agrees'), floatfmt='.1f', tablefmt='github'))
 
 
 if __name__ == '__main__':
