@@ -235,7 +235,8 @@ def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str
     else:
         appearance = 'always' if setting.isdigit() else setting
         tested = start('--run-node', setting, output, '--ros-args', '-p',
-                       f'appearance:={appearance}', '-p', 'device:=CPU')
+                       f'appearance:={appearance}', '-p', 'device:=CPU',
+                       *(word for text in options.set for word in ('-p', text)))
     watchers = [] if setting == 'bare' else [
         start('--run-listener', folder / name, TOPICS[name]) for name in options.subscribe]
     publisher = start(
@@ -334,6 +335,8 @@ def main() -> int:
                         metavar=('WIDTH', 'HEIGHT'))
     parser.add_argument('--subscribe', nargs='+', default=[], choices=TOPICS,
                         help='to these too, each from a process of its own')
+    parser.add_argument('--set', action='append', default=[], metavar='NAME:=VALUE',
+                        help='a parameter of the node')
     parser.add_argument('--json', action='store_true', help='one line per setting')
     parser.add_argument('--run-publisher', dest='output', type=Path, help=argparse.SUPPRESS)
     parser.add_argument('--watch', type=int, nargs='*', help=argparse.SUPPRESS)
