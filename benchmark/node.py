@@ -22,8 +22,9 @@ Every frame's way is timed in four parts that add up, in milliseconds as p50/p99
 
 `total` is all of it. `stages` are p50 of stages of `own`. `sent` are images; `lost` of them DDS
 did not bring to the node, those `received` are tracked or dropped for a reason named. `hz` is the
-rate reached, `cpu_percent` is of one core. The first two seconds are left out of times and CPU,
-not of the counts.
+rate reached, `cpu_percent` is of one core. The first two seconds, in which all people are new at
+once, are left out of times and CPU, not of the counts; `later` is how many images sent after them
+were not tracked.
 """
 from __future__ import annotations
 
@@ -298,6 +299,8 @@ def summary(published: dict[str, Any], samples: list[Any],
         'hz': round(published['rate'], 1), 'sent': len(sent), 'received': received,
         'lost': len(sent) - received,
         'tracked': values.get('frames'),
+        'later': sum(stamp >= warm and stamp not in arrival for stamp in sent)
+                 if arrival else None,
         'dropped': {name.removeprefix('dropped_').removeprefix('pairing_'): n
                     for name, n in values.items()
                     if n and name.startswith(('dropped_', 'pairing_image_without'))},
