@@ -160,6 +160,8 @@ def measure(way: str, encoder: str, options: argparse.Namespace, lock: str) -> d
             'device:=CPU', '-p', f'appearance:={options.appearance}')
     trackers = ([start(*role, '-p', f'cameras:=[{", ".join(cameras)}]')] if way == 'one' else
                 [start(*role, '-r', f'__ns:=/{name}') for name in cameras])
+    while not all(subscriber.count_publishers(f'/{name}/tracks') for name in cameras):
+        rclpy.spin_once(subscriber, timeout_sec=0.1)
     publisher = start('--run-publisher', '--cameras', options.cameras, '--seconds',
                       options.seconds, '--rate', options.rate, '--detections',
                       options.detections, '--size', *options.size)
