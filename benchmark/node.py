@@ -292,6 +292,8 @@ def summary(published: dict[str, Any], samples: list[Any],
             parts.setdefault(part, []).append(1e3 * seconds)
     values = {name: int(v) for name, v in subscriber.values.items() if v.isdigit()}
     received = values.get('image_count', len(samples))
+    later = (sum(stamp >= warm and stamp not in arrival for stamp in sent)
+             if arrival else None)
     return {
         **{part: [round(float(p), 2) for p in np.percentile(parts[part], (50, 99))]
            if part in parts else None for part in ('total', 'before', 'own', 'encode', 'after')},
@@ -299,8 +301,7 @@ def summary(published: dict[str, Any], samples: list[Any],
         'hz': round(published['rate'], 1), 'sent': len(sent), 'received': received,
         'lost': len(sent) - received,
         'tracked': values.get('frames'),
-        'later': sum(stamp >= warm and stamp not in arrival for stamp in sent)
-                 if arrival else None,
+        'later': later,
         'dropped': {name.removeprefix('dropped_').removeprefix('pairing_'): n
                     for name, n in values.items()
                     if n and name.startswith(('dropped_', 'pairing_image_without'))},
