@@ -194,10 +194,10 @@ def variants(tries: list[str]) -> Iterator[tuple[str, dict[str, Any], bool]]:
         yield from ((name, changes, False) for name, changes in OPTIONS.items())
         yield 'robot', {}, True
     for text in tries:
-        robot, _, rest = text.rpartition('robot')
-        words = rest.split() if 'robot' in text else text.split()
-        pairs = (word.partition('=') for word in words)
-        yield text or robot, {n: yaml.safe_load(v) for n, _, v in pairs}, 'robot' in text
+        words = text.split()
+        robot = words[0] == 'robot'
+        pairs = (word.partition('=') for word in words[robot:])
+        yield text, {name: yaml.safe_load(value) for name, _, value in pairs}, robot
 
 
 def main() -> None:
