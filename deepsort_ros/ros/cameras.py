@@ -55,6 +55,13 @@ def _asked_for() -> tuple[str, tuple[str, ...]]:
         node.destroy_node()
 
 
+class Executor(SingleThreadedExecutor):
+    """One that can be given up while it is made, as when ROS is shut down at that moment."""
+
+    # Its finaliser looks for it, and prints a traceback where the constructor has not got so far.
+    _sigint_gc = None
+
+
 def spin(nodes: list[TrackerNode]) -> None:
     """
     Spin every node on a thread of its own until ROS is shut down.
@@ -70,7 +77,7 @@ def spin(nodes: list[TrackerNode]) -> None:
 
 
 def _spin(node: TrackerNode) -> None:
-    executor = SingleThreadedExecutor()
+    executor = Executor()
     executor.add_node(node)
     try:
         executor.spin()

@@ -1,11 +1,17 @@
 """Whenever the node is told to end, it ends at once, with exit code 0 and without a traceback."""
+import gc
 import signal
+import sys
 import time
 from pathlib import Path
 
 import live
 import numpy as np
 import pytest
+import rclpy
+from rclpy.context import Context
+
+from deepsort_ros.ros.cameras import Executor
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 BUCKETS = '[1, 2, 4]'
@@ -69,6 +75,18 @@ def test_when_it_is_told_again_and_again(start_node):
     node = start_node(appearance='off')
     node.wait_for('active:')
     end(node, signal.SIGINT, [signal.SIGINT, signal.SIGTERM, signal.SIGINT])
+
+
+def test_while_it_makes_its_executor(monkeypatch):
+    context = Context()
+    rclpy.init(context=context)
+    context.shutdown()
+    told = []
+    monkeypatch.setattr(sys, 'unraisablehook', told.append)
+    with pytest.raises(Exception, match='context|Context'):
+        Executor(context=context)
+    gc.collect()
+    assert not told
 
 
 def test_while_it_computes_features(start_node, graph):
