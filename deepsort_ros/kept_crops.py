@@ -53,10 +53,10 @@ class KeptCrops:
             if not self._crops[track]:
                 del self._crops[track]
 
-    def add(self, tracks: Iterable[int], crops: Iterable[Crop | None]) -> None:
-        """Keep crops of the next image, None for none; the oldest ones yield."""
+    def add(self, seen: Iterable[tuple[int, Crop | None]]) -> None:
+        """Keep crops of the next image, by track, None for none; the oldest ones yield."""
         self._image += 1
-        for track, crop in zip(tracks, crops):
+        for track, crop in seen:
             if crop is None:
                 continue
             kept = self._crops.setdefault(track, [])

@@ -225,48 +225,55 @@ class Pipeline:
             self._tracker.move(self._camera.transform(frame.image))
             stages['motion'] = time.perf_counter() - start
         start = time.perf_counter()
-        features, crops = self._features(frame, detections, dt)
+        features, crops, looks = self._features(frame, detections, dt)
         stages['encode'] = time.perf_counter() - start
         start = time.perf_counter()
         tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
-        self._forget_crops(tracks, detections, features)
+        self._keep(tracks, detections, features, looks)
         stages['track'] = time.perf_counter() - start
         self._last_stamp = frame.stamp
         return FrameResult(tracks, self.session, reset, crops, ignored, stages)
 
-    def _features(self, frame: Frame, detections: Detections,
-                  dt: float) -> tuple[NDArray[np.float32] | None, int]:
+    def _features(self, frame: Frame, detections: Detections, dt: float,
+                  ) -> tuple[NDArray[np.float32] | None, int, dict[int, Crop | None]]:
+        """
+        Return the (N, D) features, NaN rows for those not needed, and how many were computed.
+
+        Last come the crops of those not needed, by ``Detections.index``.
+        """
         if (self._encoder is None or frame.image is None or self._settings.appearance == 'off'
                 or self.encoder_error is not None or len(detections) == 0):
-            return None, 0
+            return None, 0, {}
         demand = self._tracker.demand(detections, dt, self._kept.counts())
         chosen = demand.detections
-        settled = (demand.settled >= 0) & ~chosen
+        spared = ~chosen & (detections.score >= self._settings.min_confidence)
         tracks, kept = self._kept.newest(demand.kept)
         try:
             encoded = self._encoder.encode(
                 frame.image, detections.tlwh[chosen], frame.encoding, kept)
-            crops = (self._encoder.keep(frame.image, detections.tlwh[settled], frame.encoding)
-                     if settled.any() else [])
+            looks = (self._encoder.keep(frame.image, detections.tlwh[spared], frame.encoding)
+                     if spared.any() else [])
         except Exception as error:  # noqa: B902 whatever a device throws, tracking goes on
             self.encoder_error = f'{type(error).__name__}: {error}'
-            return None, 0
+            return None, 0, {}
         count = int(np.count_nonzero(chosen))
         self._tracker.describe(tracks, encoded[count:])
         self._kept.drop_newest(demand.kept)
-        self._kept.add(demand.settled[settled].tolist(), crops)
         features = np.full((len(detections), encoded.shape[1]), np.nan, dtype=np.float32)
         features[chosen] = encoded[:count]
-        return features, count + len(kept)
+        return features, count + len(kept), dict(zip(detections.index[spared].tolist(), looks))
 
-    def _forget_crops(self, tracks: Tracks, detections: Detections,
-                      features: NDArray[np.float32] | None) -> None:
-        """Let go of the crops of tracks that ended, or have a newer feature."""
-        if not len(self._kept):
+    def _keep(self, tracks: Tracks, detections: Detections,
+              features: NDArray[np.float32] | None, looks: dict[int, Crop | None]) -> None:
+        """Keep what tracks looked like; let go of those that ended or have a newer feature."""
+        if not looks and not len(self._kept):
             return
         described = (detections.index[np.isfinite(features).all(axis=1)]
                      if features is not None else detections.index[:0])
         self._kept.retain(tracks.id[~np.isin(tracks.detection_index, described)].tolist())
+        seen = [(track, looks[index]) for track, index in zip(
+            tracks.id.tolist(), tracks.detection_index.tolist()) if index in looks]
+        self._kept.add(seen)
 
 
 def published(tracks: Tracks, settings: Settings) -> Tracks:

@@ -15,7 +15,7 @@ def crop(number: int) -> np.ndarray:
 def kept_of(images: int, spacing: int) -> KeptCrops:
     kept = KeptCrops(spacing)
     for image in range(images):
-        kept.add([7], [crop(image)])
+        kept.add([(7, crop(image))])
     return kept
 
 
@@ -45,13 +45,13 @@ def test_the_newest_are_given_oldest_first_and_only_they_are_dropped() -> None:
 
 def test_a_box_that_showed_nothing_leaves_what_was_kept() -> None:
     kept = kept_of(2, 3)
-    kept.add([7, 8], [None, None])
+    kept.add([(7, None), (8, None)])
     assert kept.counts() == {7: 2}
 
 
 def test_crops_of_tracks_not_named_are_let_go_of() -> None:
     kept = KeptCrops(3)
-    kept.add([1, 2, 3], map(crop, (1, 2, 3)))
+    kept.add((track, crop(track)) for track in (1, 2, 3))
     kept.retain([3, 1, 9])
     assert set(kept.counts()) == {1, 3}
     kept.clear()

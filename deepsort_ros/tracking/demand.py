@@ -1,6 +1,7 @@
 """
-Which detections need an appearance feature, and which matches motion settles without one.
+Which detections need an appearance feature.
 
+Those go without whose match motion settles, and those that no track could claim by appearance.
 Not of the DeepSORT paper, which computes a feature for every detection.
 """
 from __future__ import annotations
@@ -13,18 +14,19 @@ from numpy.typing import NDArray
 # A match is settled when its overlap (IoU) exceeds that of every rival pair by this much.
 CLEAR_MARGIN = 0.2
 
+# Age of the newest feature of a track that has none.
+NEVER = np.iinfo(np.int64).max // 2
+
 
 class Demand(NamedTuple):
     """
     The features that the next update needs.
 
     :param detections: (N,) bool, whether the detection's is.
-    :param settled: (N,) int64, id of the track that motion settles on, -1 where it is open.
     :param kept: of each track, by id, how many of its newest kept crops are to be described now.
     """
 
     detections: NDArray[np.bool_]
-    settled: NDArray[np.int64]
     kept: dict[int, int]
 
 
@@ -69,17 +71,15 @@ def chosen(track: NDArray[np.int64], age: NDArray[np.int64], interval: int,
 
     All that are open, and those of settled tracks whose newest feature is old, in turns: no more
     than one in ``interval`` of the settled, the oldest first, so that tracks born together are
-    not all refreshed together. Their first turn comes before two intervals are over, the next
-    ones after one each. Where the budget does not suffice, the open ones come first, in their
-    order, then the oldest features.
+    not all described together. Where the budget does not suffice, the open ones come first, in
+    their order, then the oldest features.
 
     :param track: (M,) of :func:`settled`.
-    :param age: (N,) images since the track's newest feature.
+    :param age: (N,) images since the track's newest feature, ``NEVER`` where there is none.
     :param interval: images after which it is old; :param most: most detections.
     """
-    never = np.iinfo(np.int64).max
     # The last entry, where -1 points, stands for no track.
-    waiting = np.append(age, never)[track]
+    waiting = np.append(age, np.iinfo(np.int64).max)[track]
     wanted: NDArray[np.bool_] = waiting >= interval
     # What is open waits longest of all, and so comes first.
     count = np.count_nonzero(track >= 0)

@@ -105,11 +105,9 @@ class Matcher:
 
         lost = (free & within_age & ~recent).nonzero()[0]
         if len(lost) and len(left):
-            featured = self._gallery.count(table.slot[lost]) > 0
-            described = seen.described[left]
-            if not (featured.all() and described.all()):
-                stages.append(self._by_overlap(
-                    lost, left, seen, limit, featured[:, None] & described))
+            compared = self._compared(lost, left, seen)
+            if not compared.all():
+                stages.append(self._by_overlap(lost, left, seen, limit, compared))
                 left = stages[-1].left
                 free[stages[-1].row] = False
 
@@ -126,14 +124,13 @@ class Matcher:
         """
         Return (N,) the row that motion settles on for N detections, -1 where it is open.
 
-        Only on confirmed tracks that were seen in the last image and have a feature.
+        Only on confirmed tracks that were seen in the last image.
 
         :param state: (6, M, 4) predicted; :param recent: (M,) seen in the last image.
         :param elapsed: (M,) time steps since the last match.
         """
         table = self._table
-        eligible = ((table.state == CONFIRMED) & recent
-                    & (elapsed <= self.longest_age()) & (self._gallery.count(table.slot) > 0))
+        eligible = (table.state == CONFIRMED) & recent & (elapsed <= self.longest_age())
         if not eligible.any():
             return np.full(len(tlwh), -1)
         overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
@@ -148,20 +145,36 @@ class Matcher:
         return demand.settled(overlap * possible, gated & possible, eligible,
                               1.0 - self._config.max_iou_distance)
 
-    def admitting(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
-                  classes: NDArray[np.int64], elapsed: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def claims(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
+               classes: NDArray[np.int64], elapsed: NDArray[np.float64],
+               ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """
-        Return (M,) bool, the confirmed and lost tracks whose gates admit one of N detections.
+        Return row and detection, of N, of the pairs that appearance could match.
+
+        That is, of confirmed and lost tracks and what their gates admit.
 
         :param state: (6, M, 4) predicted; :param elapsed: (M,) time steps since the last match.
         """
         table = self._table
         row, column = association.gate(state, self._form.measure(tlwh), self._form)
+        possible = ((table.state > TENTATIVE) & (elapsed <= self.longest_age()))[row]
         if self._config.class_gating:
-            row = row[self._votes.winner(table.slot)[row] == classes[column]]
-        possible: NDArray[np.bool_] = (
-            (table.state > TENTATIVE) & (elapsed <= self.longest_age()))
-        return possible & np.isin(np.arange(len(table)), row)
+            possible &= self._votes.winner(table.slot)[row] == classes[column]
+        return row[possible], column[possible]
+
+    def _compared(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                  seen: Observed) -> NDArray[np.bool_]:
+        """Return (N, M) bool, the pairs that appearance has spoken on, or would not have."""
+        featured = self._gallery.count(self._table.slot[candidates]) > 0
+        compared: NDArray[np.bool_] = featured[:, None] & seen.described[left]
+        if self._config.feature_interval and not compared.all():
+            # Outside its gate a track takes nothing by appearance, so no feature was asked for.
+            row, column = association.gate(self._table.kalman.take(candidates, axis=1),
+                                           seen.measurement[left], self._form)
+            inside = np.zeros(compared.shape, dtype=bool)
+            inside[row, column] = True
+            compared |= ~inside
+        return compared
 
     def _settled_pairs(self, left: NDArray[np.int64], seen: Observed,
                        recent: NDArray[np.bool_]) -> Matching:

@@ -188,16 +188,19 @@ class Tracker:
         """
         Return which features the next update may need; changes nothing.
 
-        No feature is needed where appearance does not count, below ``high_score``, and where
-        motion settles the matter: a confirmed track that was seen in the last image and has a
-        feature overlaps this detection, clearly more than either overlaps any other, and the
-        motion gate admits no other such track or detection (:mod:`~deepsort_ros.tracking.demand`).
-        Such a track needs a feature about once in ``feature_interval`` images all the same, in
-        turns; where that is 0 everything does.
+        Where ``feature_interval`` is 0 everything needs one. Else none is needed where appearance
+        does not count, below ``high_score``; where no confirmed or lost track's gate admits the
+        detection, so that appearance has nothing to say (but with ``reid_window``, where new
+        tracks are compared by it); and where motion settles the matter: a confirmed track that
+        was seen in the last image overlaps this detection, clearly more than either overlaps any
+        other, and the motion gate admits no other such track or detection
+        (:mod:`~deepsort_ros.tracking.demand`). Such a track needs a feature about once in
+        ``feature_interval`` images all the same, and soon when it has none, in turns.
 
         A caller may keep the crops that went without. Once the gate of their track admits a
         detection that is open, the last one is needed as well, and all of them when the track
-        was lost: that tells best whether this is it. Their features go to :meth:`describe`.
+        was lost or has no feature: that tells best whether this is it. Their features go to
+        :meth:`describe`.
 
         No more than ``feature_budget`` are needed: detections that are open go first, in the
         order given, then kept crops, then the oldest features.
@@ -205,34 +208,42 @@ class Tracker:
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         :param kept: how many crops are kept of each track, by id.
         """
-        table, config = self._table, self._config
+        table, config, kept = self._table, self._config, kept or {}
         needed: NDArray[np.bool_] = detections.score >= config.high_score
-        settled = np.full(len(detections), -1)
         if not config.feature_interval or not needed.any():
-            return Demand(needed, settled, {})
+            return Demand(needed, {})
         high = detections.select(needed)
         classes = self._votes.codes(high.class_id)
         state, elapsed = kalman.predict(table.kalman, dt, self._form), table.elapsed + dt
-        row = self._matcher.settled(
+        settled = self._matcher.settled(
             state, high.tlwh, classes, table.time_since_update == 0, elapsed)
-        opened = row < 0
+        opened = (settled < 0).nonzero()[0]
+        near, claimed = self._matcher.claims(state, high.tlwh[opened], classes[opened], elapsed)
+        if not config.reid_window:
+            opened = opened[np.unique(claimed)]
+
+        featured = self._gallery.count(table.slot) > 0
         budget = config.feature_budget or np.inf
-        left = max(budget - np.count_nonzero(opened), 0)
+        left = max(budget - len(opened), 0)
         late: dict[int, int] = {}
-        if kept and opened.any():
-            admitting = self._matcher.admitting(
-                state, high.tlwh[opened], classes[opened], elapsed)
-            for near in admitting.nonzero()[0].tolist():
-                track = int(table.id[near])
-                looks = kept.get(track, 0)
-                count = int(min(looks if table.time_since_update[near] else min(looks, 1), left))
-                if count:
-                    late[track] = count
-                    left -= count
-        settled[needed] = np.append(table.id, -1)[row]
-        needed[needed] = demand.chosen(row, table.feature_age + 1, config.feature_interval,
-                                       budget - sum(late.values()))
-        return Demand(needed, settled, late)
+        for row in np.unique(near).tolist():
+            track = int(table.id[row])
+            looks = kept.get(track, 0)
+            if featured[row] and not table.time_since_update[row]:
+                looks = min(looks, 1)
+            if count := int(min(looks, left)):
+                late[track] = count
+                left -= count
+
+        # All but what no track claims.
+        asked = np.sort(np.concatenate(((settled >= 0).nonzero()[0], opened)))
+        chosen = demand.chosen(
+            settled[asked], np.where(featured, table.feature_age + 1, demand.NEVER),
+            config.feature_interval, budget - sum(late.values()))
+        place = needed.nonzero()[0]
+        needed[:] = False
+        needed[place[asked[chosen]]] = True
+        return Demand(needed, late)
 
     def describe(self, ids: Sequence[int], features: NDArray[np.float32]) -> None:
         """

@@ -1,4 +1,4 @@
-"""Features on demand: where motion settles a match, none is needed, and the match stands."""
+"""Features on demand: only where appearance may decide, and what was spared changes no match."""
 from __future__ import annotations
 
 import numpy as np
@@ -11,6 +11,7 @@ from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracker
 from deepsort_ros.tracking import TrackerConfig
 from deepsort_ros.tracking import Tracks
+from deepsort_ros.tracking import TrackState
 
 LEFT, RIGHT, NEW = [100.0, 100, 40, 100], [400.0, 100, 40, 100], [800.0, 100, 40, 100]
 A, B = np.eye(2, 8, dtype=np.float32)
@@ -80,15 +81,23 @@ def test_every_detection_needs_a_feature_unless_an_interval_is_given() -> None:
     assert needed(tracker) == []
 
 
-def test_new_unconfirmed_contested_and_lost_ones_need_a_feature() -> None:
+def test_what_tracks_contest_or_a_lost_one_may_claim_needs_a_feature() -> None:
     tracker = tracker_of_two()
     assert needed(tracker, LEFT, RIGHT) == [False, False]
     assert needed(tracker, LEFT, RIGHT, [401.0, 100, 40, 100]) == [False, True, True]
-    assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, True]
-    see(tracker, LEFT, RIGHT, NEW, features=[A, B, A])
-    assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, True]
     see(tracker, LEFT, features=[A])
     assert needed(tracker, LEFT, RIGHT) == [False, True]
+
+
+def test_what_no_confirmed_track_can_claim_needs_no_feature() -> None:
+    tracker = tracker_of_two()
+    assert needed(tracker, LEFT, RIGHT, NEW) == [False, False, False]
+    see(tracker, LEFT, RIGHT, NEW, features=[A, B, NONE])
+    assert needed(tracker, LEFT, RIGHT, NEW, [801.0, 100, 40, 100]) == 4 * [False]
+
+
+def test_new_ones_need_a_feature_where_ended_tracks_may_come_back() -> None:
+    assert needed(tracker_of_two(reid_window=10), LEFT, RIGHT, NEW) == [False, False, True]
 
 
 def test_the_gate_of_a_lost_track_opens_no_match_of_another() -> None:
@@ -121,18 +130,19 @@ def row_of(count: int) -> list[list[float]]:
 
 def test_each_track_needs_a_feature_once_per_interval() -> None:
     tracker = Tracker(TrackerConfig(feature_interval=4))
-    assert asked(tracker, LEFT, images=15)[3:, 0].tolist() == 3 * [False, False, False, True]
+    first_three, then = np.split(asked(tracker, LEFT, images=15)[:, 0], [3])
+    assert not first_three.any(), 'not confirmed yet'
+    assert then.tolist() == 3 * [True, False, False, False]
 
 
 @pytest.mark.parametrize(('count', 'most'), [(1, 1), (4, 1), (5, 1), (6, 2), (20, 4), (22, 5)])
 def test_tracks_born_together_take_turns(count: int, most: int) -> None:
     tracker = Tracker(TrackerConfig(feature_interval=5))
     rows = asked(tracker, *row_of(count), images=43)
-    assert rows[:3].all()
-    assert rows[3:].sum(axis=1).max() == most
-    # The first turn comes before two intervals are over, the others after one each.
-    assert rows[3:12].any(axis=0).all()
-    assert (rows[13:].sum(axis=0) == 30 // 5).all()
+    assert not rows[:3].any()
+    assert rows.sum(axis=1).max() == most
+    # The first turn comes before an interval is over, the others after one each.
+    assert all((rows[start:start + 5].sum(axis=0) == 1).all() for start in range(3, 43, 5))
 
 
 @pytest.mark.parametrize(('age', 'interval', 'track'), [
@@ -156,15 +166,14 @@ def test_a_budget_serves_what_is_open_in_its_order_then_the_oldest_features() ->
 
 def test_a_tracker_asks_for_no_more_than_its_budget() -> None:
     tracker = tracker_of_two(feature_budget=2)
-    other = [1200.0, 100, 40, 100]
-    assert needed(tracker, LEFT, NEW, RIGHT, other, [1600.0, 0, 9, 9]) == [
-        False, True, False, True, False]
+    near, nearer = [402.0, 100, 40, 100], [401.0, 100, 40, 100]
+    assert needed(tracker, LEFT, near, NEW, nearer, RIGHT) == [False, True, False, True, False]
 
 
 def test_a_stranger_in_the_gate_opens_the_match_though_it_overlaps_little() -> None:
     tracker = tracker_of_two()
     assert needed(tracker, LEFT, [128.0, 100, 40, 100], RIGHT) == [True, True, False]
-    assert needed(tracker, LEFT, [188.0, 100, 40, 100], RIGHT) == [False, True, False]
+    assert needed(tracker, LEFT, [188.0, 100, 40, 100], RIGHT) == [False, False, False]
 
 
 def kept_needed(tracker: Tracker, *boxes: list[float],
@@ -191,12 +200,19 @@ def test_all_crops_are_needed_of_a_lost_track_whose_gate_admits_an_open_detectio
     assert kept_needed(tracker, RIGHT, kept=kept)[0] == {2: 1}
 
 
+def test_all_crops_are_needed_of_a_contested_track_without_any_feature() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=10))
+    see(tracker, LEFT, features=[NONE], times=5)
+    assert kept_needed(tracker, LEFT, [101.0, 100, 40, 100], kept={1: 4}) == (
+        {1: 4}, [True, True])
+
+
 def test_no_crop_is_needed_of_a_track_of_another_class_or_not_confirmed() -> None:
     tracker = Tracker(TrackerConfig(feature_interval=10, class_gating=True))
     for _ in range(2):
         see(tracker, LEFT, features=[A])
     tentative = kept_needed(tracker, [110.0, 100, 40, 100], kept={1: 1})
-    assert tentative == ({}, [True])
+    assert tentative == ({}, [False])
     see(tracker, LEFT, features=[A], times=3)
     other = Detections.from_arrays([[126.0, 100, 40, 100]], class_id=['car'])
     assert tracker.demand(other, 1.0, {1: 1}).kept == {}
@@ -253,16 +269,20 @@ def test_asking_for_needs_changes_nothing() -> None:
             np.testing.assert_array_equal(value, getattr(second, name))
 
 
-def test_what_needs_no_feature_is_matched_without_one() -> None:
+def test_no_lost_track_takes_a_detection_nobody_looked_at() -> None:
     tracker = Tracker(TrackerConfig(feature_interval=10))
-    settled = total = 0
+    lost: set[int] = set()
+    returned = spared = total = 0
     for tlwh, score, features in Scene(15, feature_length=8, size=(900.0, 500.0)).frames(100):
         detections = Detections.from_arrays(tlwh, score)
         wanted = tracker.demand(detections, 1.0).detections
         features[~wanted] = np.nan
         tracks = tracker.update(detections, features)
-        matched = tracks.detection_index[(tracks.hits > 1) & (tracks.time_since_update == 0)]
-        assert set(np.flatnonzero(~wanted)) <= set(matched.tolist())
-        settled += np.count_nonzero(~wanted)
+        back = tracks.detection_index[
+            np.isin(tracks.id, list(lost)) & (tracks.time_since_update == 0)]
+        assert wanted[back].all()
+        lost = set(tracks.id[tracks.state == TrackState.LOST].tolist())
+        returned += len(back)
+        spared += np.count_nonzero(~wanted)
         total += len(wanted)
-    assert settled > 0.6 * total
+    assert returned > 10 and spared > 0.6 * total
