@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deepsort_ros.reid.runtime import compute_where_launched
 from deepsort_ros.reid.runtime import ms
 
 DEVICES = ('Ascend', 'GPU', 'CPU')
@@ -50,6 +51,7 @@ def _use(name: str, device_id: int | None) -> str:
         try:
             if name == 'CPU':
                 ms.set_device('CPU')
+                compute_where_launched()
                 return ''
             if not ms.hal.is_available(name):
                 return 'this MindSpore finds no driver for it'

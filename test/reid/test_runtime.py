@@ -23,11 +23,22 @@ from deepsort_ros.reid.device import select_device
 (ms.Tensor([1.0]) + 1).asnumpy()
 assert select_device('CPU', 0) == ('CPU', '')
 """
+LAUNCH = """
+import os
+from pathlib import Path
+from deepsort_ros.reid.encoder import Encoder
+for _ in range(2):
+    Encoder.create('bundled', 'CPU', batch_buckets=(1,)).warm_up()
+print(os.environ.get('MS_DEV_RUNTIME_CONF'))
+names = [task.joinpath('comm').read_text() for task in Path('/proc/self/task').iterdir()]
+print(sum(name.startswith('ActorThread') for name in names), 'launch')
+"""
 
 
-def run(code):
+def run(code, **changes):
     environment = {name: value for name, value in os.environ.items()
-                   if name != 'ONEDNN_MAX_CPU_ISA'}
+                   if name not in ('ONEDNN_MAX_CPU_ISA', 'MS_DEV_RUNTIME_CONF')}
+    environment.update(changes)
     return subprocess.run(
         [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=120)
 
@@ -50,3 +61,17 @@ def test_too_late_is_said():
 def test_a_cpu_that_mindspore_already_runs_on_is_taken():
     done = run(IN_USE)
     assert done.returncode == 0, done.stderr
+
+
+def test_threads_of_the_pool_launch_kernels_and_stdout_stays_clean():
+    done = run(LAUNCH)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ['None', '2 launch']
+    assert 'pipeline:False' in done.stderr
+
+
+def test_a_configuration_of_the_user_stays_as_it_is():
+    done = run(LAUNCH, MS_DEV_RUNTIME_CONF='pipeline:True')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2] == 'pipeline:True'
+    assert 'pipeline' not in done.stderr
