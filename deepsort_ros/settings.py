@@ -60,7 +60,7 @@ class Settings:
     precision: str = _setting(
         'fp32', 'arithmetic of the network; fp16 is for Ascend and GPU', choices=('fp32', 'fp16'))
     batch_buckets: tuple[int, ...] = _setting(
-        (1, 4, 8, 16, 32), 'batch sizes the network is compiled for, ascending; a batch is '
+        (1, 2, 4, 8, 16, 32), 'batch sizes the network is compiled for, ascending; a batch is '
         'padded to the next one', minimum=1, maximum=1024)
     color_order: str = _setting(
         'rgb', 'channel order the network is fed; bgr repeats the published evaluation, which '

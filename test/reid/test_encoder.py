@@ -165,11 +165,11 @@ def test_an_empty_image_shows_nothing(encoder):
 
 
 @pytest.mark.parametrize('count, expected', [
-    (0, []), (1, [(1, 1)]), (2, [(1, 1), (1, 1)]), (3, [(3, 4)]), (5, [(4, 4), (1, 1)]),
-    (7, [(7, 8)]), (17, [(16, 16), (1, 1)]), (70, [(32, 32), (32, 32), (6, 8)]),
+    (0, []), (1, [(1, 1)]), (2, [(2, 2)]), (3, [(2, 2), (1, 1)]), (5, [(4, 4), (1, 1)]),
+    (7, [(7, 8)]), (17, [(16, 16), (1, 1)]), (70, [(32, 32), (32, 32), (4, 4), (2, 2)]),
 ])
 def test_crops_are_split_so_that_little_is_padded(count, expected):
-    assert list(batches(count, (1, 4, 8, 16, 32))) == expected
+    assert list(batches(count, (1, 2, 4, 8, 16, 32))) == expected
 
 
 def test_fewer_crops_than_the_smallest_bucket_are_padded():
