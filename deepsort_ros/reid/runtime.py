@@ -42,10 +42,11 @@ def compute_where_launched() -> None:
     Let the threads that launch the kernels of a CPU compute, too.
 
     By default a thread launches each kernel, hands all of it to a pool with a thread for every
-    core, and spins until they are done: on two cores a batch takes a third longer, with others
-    at work twice as long. Threads of the pool that launch kernels take their share instead.
+    core, and spins until they are done, which on two cores takes up to a third of the time from
+    them. Threads of the pool that launch kernels take their share instead; the results are the
+    same to the bit.
 
-    For the whole process, to be called before MindSpore runs anything; later, or where
+    For the whole process, and to be called before MindSpore compiles or runs anything. Where
     ``MS_DEV_RUNTIME_CONF`` or the number of dispatch threads is set already, nothing changes.
     """
     if CONF_VARIABLE in os.environ or not ms.__version__.startswith(TESTED_VERSION):
@@ -66,10 +67,13 @@ def compute_where_launched() -> None:
 @contextmanager
 def _stdout_to_stderr() -> Iterator[None]:
     """Send what libraries print where it spoils no output: MindSpore tells its configuration."""
+    if sys.stdout is None:  # a process without one, where 1 may be any file
+        yield
+        return
     sys.stdout.flush()
     kept = os.dup(1)
+    os.dup2(2, 1)
     try:
-        os.dup2(2, 1)
         yield
     finally:
         os.dup2(kept, 1)

@@ -199,8 +199,7 @@ class Tracker:
 
         A caller may keep the crops that went without. Once the gate of their track admits a
         detection that is open, the last one is needed as well, and all of them when the track
-        was lost or has no feature: that tells best whether this is it. Their features go to
-        :meth:`describe`.
+        was lost: that tells best whether this is it. Their features go to :meth:`describe`.
 
         No more than ``feature_budget`` are needed: detections that are open go first, in the
         order given, then kept crops, then the oldest features.
@@ -229,7 +228,7 @@ class Tracker:
         for row in np.unique(near).tolist():
             track = int(table.id[row])
             looks = kept.get(track, 0)
-            if featured[row] and not table.time_since_update[row]:
+            if not table.time_since_update[row]:
                 looks = min(looks, 1)
             if count := int(min(looks, left)):
                 late[track] = count

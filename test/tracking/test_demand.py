@@ -200,13 +200,6 @@ def test_all_crops_are_needed_of_a_lost_track_whose_gate_admits_an_open_detectio
     assert kept_needed(tracker, RIGHT, kept=kept)[0] == {2: 1}
 
 
-def test_all_crops_are_needed_of_a_contested_track_without_any_feature() -> None:
-    tracker = Tracker(TrackerConfig(feature_interval=10))
-    see(tracker, LEFT, features=[NONE], times=5)
-    assert kept_needed(tracker, LEFT, [101.0, 100, 40, 100], kept={1: 4}) == (
-        {1: 4}, [True, True])
-
-
 def test_no_crop_is_needed_of_a_track_of_another_class_or_not_confirmed() -> None:
     tracker = Tracker(TrackerConfig(feature_interval=10, class_gating=True))
     for _ in range(2):
