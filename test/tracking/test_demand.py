@@ -279,3 +279,22 @@ def test_no_lost_track_takes_a_detection_nobody_looked_at() -> None:
         spared += np.count_nonzero(~wanted)
         total += len(wanted)
     assert returned > 10 and spared > 0.6 * total
+
+
+def test_where_nobody_meets_spared_features_change_no_track() -> None:
+    always, spared = Tracker(TrackerConfig()), Tracker(TrackerConfig(feature_interval=10))
+    asked = 0
+    for image in range(60):
+        boxes = [[x + 2.0 * image, 100, 40, 100] for x, *_ in row_of(12)[::2]]
+        # One after the other comes into view, and each is missed now and then.
+        seen = [n for n in range(6) if image >= 5 * n and (image + n) % 7]
+        detections = Detections.from_arrays([boxes[n] for n in seen])
+        own = np.eye(6, 8, dtype=np.float32)[seen]
+        wanted = spared.demand(detections, 1.0).detections
+        first = always.update(detections, own)
+        second = spared.update(detections, np.where(wanted[:, None], own, NONE))
+        asked += np.count_nonzero(wanted)
+        np.testing.assert_array_equal(first.id, second.id)
+        np.testing.assert_array_equal(first.tlwh, second.tlwh)
+        np.testing.assert_array_equal(first.detection_index, second.detection_index)
+    assert 0 < asked < 200
