@@ -78,9 +78,9 @@ def run_publisher(options: argparse.Namespace) -> int:
     from std_msgs.msg import Header
     from vision_msgs.msg import Detection2DArray
 
-    from deepsort_ros.ros.conversions import time_message
-    from deepsort_ros.ros.conversions import write_detections
-    from deepsort_ros.ros.images import write_image
+    from deepsort_ros.ros.messages.conversions import time_message
+    from deepsort_ros.ros.messages.conversions import write_detections
+    from deepsort_ros.ros.messages.images import write_image
     from deepsort_ros.tracking import Detections
 
     random = np.random.default_rng(1)
@@ -134,7 +134,7 @@ def measure(way: str, encoder: str, options: argparse.Namespace, lock: str) -> d
     from rclpy.qos import QoSProfile
 
     from deepsort_ros.msg import TrackArray
-    from deepsort_ros.ros.conversions import nanoseconds
+    from deepsort_ros.ros.messages.conversions import nanoseconds
 
     arrivals: list[tuple[int, int]] = []
     dropped: dict[tuple[str, str], int] = {}

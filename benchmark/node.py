@@ -73,7 +73,7 @@ def run_node(setting: str, output: str) -> int:
 
     def recorded(stop: Any, arguments: Any) -> int:
         from deepsort_ros.reid import encoder
-        from deepsort_ros.ros.diagnostics import Monitor
+        from deepsort_ros.ros.health.diagnostics import Monitor
 
         sample = Monitor.sample
 
@@ -101,8 +101,8 @@ def run_listener(output: str, topics: list[str]) -> int:
     from sensor_msgs.msg import Image
     from vision_msgs.msg import Detection2DArray
 
-    from deepsort_ros.ros.conversions import nanoseconds
-    from deepsort_ros.ros.qos import SENSOR_QOS
+    from deepsort_ros.ros.health.qos import SENSOR_QOS
+    from deepsort_ros.ros.messages.conversions import nanoseconds
 
     arrived: dict[int, list[int]] = {}
 
@@ -133,9 +133,9 @@ def run_publisher(options: argparse.Namespace) -> int:
     from std_msgs.msg import Header
     from vision_msgs.msg import Detection2DArray
 
-    from deepsort_ros.ros.conversions import time_message
-    from deepsort_ros.ros.conversions import write_detections
-    from deepsort_ros.ros.images import write_image
+    from deepsort_ros.ros.messages.conversions import time_message
+    from deepsort_ros.ros.messages.conversions import write_detections
+    from deepsort_ros.ros.messages.images import write_image
     from deepsort_ros.tracking import Detections
 
     rng = np.random.default_rng(1)
@@ -202,7 +202,7 @@ class Subscriber:
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_report, 10)
 
     def _on_tracks(self, message: Any) -> None:
-        from deepsort_ros.ros.conversions import nanoseconds
+        from deepsort_ros.ros.messages.conversions import nanoseconds
 
         self.tracks.append((nanoseconds(message.header.stamp), time.time_ns()))
 

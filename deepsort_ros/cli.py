@@ -33,7 +33,7 @@ COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, eval
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',
     'deepsort_ros.reid.checkpoint.CheckpointError', 'deepsort_ros.reid.dataset.DatasetError',
-    'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.ros.bag.BagError'))
+    'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.bags.bag.BagError'))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -27,11 +27,14 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from tabulate import tabulate
 
+from deepsort_ros.bags.bag import TrackWriter
+from deepsort_ros.bags.player import Player
+from deepsort_ros.bags.player import PlayerError
+from deepsort_ros.bags.player import sequence_messages
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import Trails
-from deepsort_ros.mot.scene import write_scene
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import format_row
@@ -39,12 +42,9 @@ from deepsort_ros.mot.video import VideoWriter
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.resources import share_path
-from deepsort_ros.ros.bag import TrackWriter
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.overlay import boxes
-from deepsort_ros.ros.player import Player
-from deepsort_ros.ros.player import PlayerError
-from deepsort_ros.ros.player import sequence_messages
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.overlay import boxes
+from deepsort_ros.scene.scene import write_scene
 
 NAMESPACE = 'demo'
 # Seconds a node may take from its start to its first track, on a slow and busy machine.

@@ -14,13 +14,13 @@ import pytest
 from deepsort_ros.cli import build_parser
 from deepsort_ros.cli import main
 from deepsort_ros.commands.common import resolve_settings
-from deepsort_ros.mot.scene import SceneConfig
-from deepsort_ros.mot.scene import write_scene
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import format_row
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
 from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
 from deepsort_ros.settings import SettingError
 
 # Bytes of a detection with its feature.
@@ -203,11 +203,11 @@ def write_bag(scene: Path, path: Path) -> None:
     from rclpy.serialization import serialize_message
     from rosbags.rosbag2 import Writer
 
-    from deepsort_ros.ros.bag import DETECTIONS_TYPE
-    from deepsort_ros.ros.bag import IMAGE_TYPES
-    from deepsort_ros.ros.bag import typestore
-    from deepsort_ros.ros.conversions import nanoseconds
-    from deepsort_ros.ros.player import sequence_messages
+    from deepsort_ros.bags.bag import DETECTIONS_TYPE
+    from deepsort_ros.bags.bag import IMAGE_TYPES
+    from deepsort_ros.bags.bag import typestore
+    from deepsort_ros.bags.player import sequence_messages
+    from deepsort_ros.ros.messages.conversions import nanoseconds
     with Writer(path, version=9) as writer:
         topics = [writer.add_connection(topic, kind, typestore=typestore()) for topic, kind in (
             ('/camera/image', IMAGE_TYPES['raw']), ('/detections', DETECTIONS_TYPE))]

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Track, write the bag, print a summary."""
     settings = resolve_settings(args)
-    from deepsort_ros.ros.bag import convert
+    from deepsort_ros.bags.bag import convert
     encoder = create_encoder(settings)
     with progress_bar('tracking', 'message', args.json) as progress:
         summary = convert(args.input, args.output, settings, encoder, args.image,

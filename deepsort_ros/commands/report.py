@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     from deepsort_ros.mot.evaluation import find_pairs
     from deepsort_ros.mot.history import read_history
-    from deepsort_ros.mot.report import write_report
     from deepsort_ros.mot.sequence import open_sequence
+    from deepsort_ros.report.report import write_report
     pair = find_pairs([args.gt, args.results], args.rules)[0]
     history = read_history(args.history) if args.history else None
     folder = args.gt if args.gt.is_dir() else args.gt.parent.parent

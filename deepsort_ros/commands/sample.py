@@ -26,8 +26,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write the scene."""
-    from deepsort_ros.mot.scene import SceneConfig
-    from deepsort_ros.mot.scene import write_scene
+    from deepsort_ros.scene.scene import SceneConfig
+    from deepsort_ros.scene.scene import write_scene
     config = SceneConfig(seconds=args.seconds, people=args.people, seed=args.seed)
     with progress_bar('drawing', 'frame', args.json) as progress:
         summary = write_scene(args.output, config, progress)

@@ -11,8 +11,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from deepsort_ros.ros import parameters
-from deepsort_ros.ros.shared_encoder import SharedEncoder
 from deepsort_ros.ros.tracker_node import TrackerNode
+from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 

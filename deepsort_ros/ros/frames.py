@@ -14,11 +14,11 @@ from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import FrameResult
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.pipeline import published
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import read_detections
-from deepsort_ros.ros.conversions import write_tracks
-from deepsort_ros.ros.images import ImageError
-from deepsort_ros.ros.images import read_image
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import read_detections
+from deepsort_ros.ros.messages.conversions import write_tracks
+from deepsort_ros.ros.messages.images import ImageError
+from deepsort_ros.ros.messages.images import read_image
 
 ImageMessage: TypeAlias = Image | CompressedImage
 

@@ -77,8 +77,8 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
 
     from deepsort_ros.ros.cameras import create_nodes
     from deepsort_ros.ros.cameras import spin
-    from deepsort_ros.ros.log import LibraryLog
-    from deepsort_ros.ros.shared_encoder import SharedEncoder
+    from deepsort_ros.ros.health.log import LibraryLog
+    from deepsort_ros.serving.shared_encoder import SharedEncoder
     from deepsort_ros.settings import SettingError
 
     try:

@@ -14,8 +14,8 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
 
 
 class Stamps:

@@ -30,25 +30,25 @@ from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros import parameters
-from deepsort_ros.ros.annotations import write_annotations
-from deepsort_ros.ros.appearance import Appearance
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import write_mirror
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
-from deepsort_ros.ros.log import told
-from deepsort_ros.ros.overlay import Overlay
+from deepsort_ros.ros.health.log import told
+from deepsort_ros.ros.health.qos import publisher_events
+from deepsort_ros.ros.health.qos import RELIABLE_QOS
+from deepsort_ros.ros.health.qos import SENSOR_QOS
+from deepsort_ros.ros.health.qos import subscription_events
+from deepsort_ros.ros.health.self_report import SelfReport
+from deepsort_ros.ros.messages.annotations import write_annotations
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import write_mirror
+from deepsort_ros.ros.messages.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
-from deepsort_ros.ros.qos import publisher_events
-from deepsort_ros.ros.qos import RELIABLE_QOS
-from deepsort_ros.ros.qos import SENSOR_QOS
-from deepsort_ros.ros.qos import subscription_events
-from deepsort_ros.ros.self_report import SelfReport
-from deepsort_ros.ros.shared_encoder import SharedEncoder
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
+from deepsort_ros.serving.appearance import Appearance
+from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
 
 SUCCESS = TransitionCallbackReturn.SUCCESS

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from deepsort_ros.cli import main
-from deepsort_ros.mot.scene import SceneConfig
-from deepsort_ros.mot.scene import write_scene
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
 from deepsort_ros.reid.dataset import Crops
@@ -16,6 +14,8 @@ from deepsort_ros.reid.dataset import read_crops
 from deepsort_ros.reid.dataset import retrieval_test
 from deepsort_ros.reid.evaluation import score_features
 from deepsort_ros.reid.evaluation import write_picture
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
 
 
 def at(degrees):

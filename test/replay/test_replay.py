@@ -16,14 +16,14 @@ from rclpy.context import Context
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
 
-from deepsort_ros.mot.scene import SceneConfig
-from deepsort_ros.mot.scene import write_scene
+from deepsort_ros.bags.bag import BagReader
+from deepsort_ros.bags.bag import convert
+from deepsort_ros.bags.player import Player
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.bag import BagReader
-from deepsort_ros.ros.bag import convert
-from deepsort_ros.ros.overlay import boxes
-from deepsort_ros.ros.player import Player
+from deepsort_ros.ros.messages.overlay import boxes
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
 from deepsort_ros.settings import Settings
 
 FRAMES = 45

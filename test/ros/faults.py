@@ -29,10 +29,10 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 HERE = Path(__file__).resolve().parent

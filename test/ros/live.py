@@ -19,10 +19,10 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 ROOT = Path(__file__).resolve().parents[2]

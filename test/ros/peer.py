@@ -8,9 +8,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 BOXES = np.array([(5.0, 10, 12, 24), (40, 12, 12, 24)])

@@ -25,14 +25,14 @@ from vision_msgs.msg import ObjectHypothesisWithPose
 
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import Pipeline
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_mirror
 from deepsort_ros.ros.frames import track_pair
-from deepsort_ros.ros.images import _PACKED
-from deepsort_ros.ros.images import _PLANAR
-from deepsort_ros.ros.images import read_image
-from deepsort_ros.ros.overlay import Overlay
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_mirror
+from deepsort_ros.ros.messages.images import _PACKED
+from deepsort_ros.ros.messages.images import _PLANAR
+from deepsort_ros.ros.messages.images import read_image
+from deepsort_ros.ros.messages.overlay import Overlay
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.settings import Settings

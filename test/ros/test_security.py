@@ -14,12 +14,12 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
 from deepsort_ros.ros.interface import SERVICES
 from deepsort_ros.ros.interface import TOPICS
 from deepsort_ros.ros.main import MAX_PIXELS
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 POLICY = live.ROOT / 'config' / 'sros2' / 'tracker.policy.xml'

@@ -6,8 +6,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
 from deepsort_ros.ros.stamps import missing_stamps
 from deepsort_ros.ros.stamps import Stamps
 

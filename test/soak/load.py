@@ -28,10 +28,10 @@ from vision_msgs.msg import Detection2DArray
 from visualization_msgs.msg import ImageMarker
 
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 # Frames on the way and in the node's queue: it is never idle, and behind only in a burst.

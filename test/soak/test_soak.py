@@ -18,7 +18,7 @@ from load import Sample
 from load import sample
 from stream import EVENTS
 
-from deepsort_ros.ros.diagnostics import DROPPED
+from deepsort_ros.ros.health.diagnostics import DROPPED
 
 FRAMES = int(os.environ.get('DEEPSORT_SOAK', 1500))
 SAMPLES = 60

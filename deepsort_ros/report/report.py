@@ -13,25 +13,25 @@ from numpy.typing import NDArray
 
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import Pair
-from deepsort_ros.mot.explanation import explain
 from deepsort_ros.mot.history import History
 from deepsort_ros.mot.history import read_history
 from deepsort_ros.mot.matching import match
 from deepsort_ros.mot.matching import Matches
-from deepsort_ros.mot.pictures import Crop
-from deepsort_ros.mot.pictures import pictures
-from deepsort_ros.mot.plots import css_color
-from deepsort_ros.mot.plots import histogram
-from deepsort_ros.mot.plots import Part
-from deepsort_ros.mot.plots import Plot
-from deepsort_ros.mot.plots import runs
-from deepsort_ros.mot.plots import timeline
 from deepsort_ros.mot.scores import cells
 from deepsort_ros.mot.scores import COLUMNS
 from deepsort_ros.mot.scores import NOTE
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
+from deepsort_ros.report.explanation import explain
+from deepsort_ros.report.pictures import Crop
+from deepsort_ros.report.pictures import pictures
+from deepsort_ros.report.plots import css_color
+from deepsort_ros.report.plots import histogram
+from deepsort_ros.report.plots import Part
+from deepsort_ros.report.plots import Plot
+from deepsort_ros.report.plots import runs
+from deepsort_ros.report.plots import timeline
 from deepsort_ros.tracking import TrackState
 
 TEMPLATE = 'report.html'

@@ -9,7 +9,7 @@ from visualization_msgs.msg import ImageMarker
 from deepsort_ros.mot.rendering import track_color
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.overlay import boxes
+from deepsort_ros.ros.messages.overlay import boxes
 
 # Corners of a box in the order of its lines, each from its begin to its end.
 CORNERS = np.array([(0, 0), (1, 0), (1, 0), (1, 1), (1, 1), (0, 1), (0, 1), (0, 0)], float)

@@ -20,11 +20,11 @@ from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import cut
 from deepsort_ros.reid.preprocess import keep
 from deepsort_ros.reid.preprocess import showing
-from deepsort_ros.ros.backoff import Backoff
-from deepsort_ros.ros.batching import Batch
-from deepsort_ros.ros.batching import compute
-from deepsort_ros.ros.batching import first_batch
-from deepsort_ros.ros.batching import Request
+from deepsort_ros.serving.backoff import Backoff
+from deepsort_ros.serving.batching import Batch
+from deepsort_ros.serving.batching import compute
+from deepsort_ros.serving.batching import first_batch
+from deepsort_ros.serving.batching import Request
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 

@@ -13,17 +13,17 @@ from deepsort_ros.commands.common import preset
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.evaluation import Pair
-from deepsort_ros.mot.explanation import explain
 from deepsort_ros.mot.history import read_history
 from deepsort_ros.mot.matching import match
-from deepsort_ros.mot.plots import css_color
-from deepsort_ros.mot.plots import histogram
-from deepsort_ros.mot.plots import runs
-from deepsort_ros.mot.report import write_report
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.tracking import StoredFeatures
 from deepsort_ros.mot.tracking import track
+from deepsort_ros.report.explanation import explain
+from deepsort_ros.report.plots import css_color
+from deepsort_ros.report.plots import histogram
+from deepsort_ros.report.plots import runs
+from deepsort_ros.report.report import write_report
 from deepsort_ros.settings import Settings
 
 

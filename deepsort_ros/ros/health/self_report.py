@@ -10,10 +10,10 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 from deepsort_ros.pipeline import NANOSECONDS
-from deepsort_ros.ros.diagnostics import Monitor
-from deepsort_ros.ros.diagnostics import Situation
 from deepsort_ros.ros.frames import Tracked
-from deepsort_ros.ros.log import NodeLog
+from deepsort_ros.ros.health.diagnostics import Monitor
+from deepsort_ros.ros.health.diagnostics import Situation
+from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.stamps import clock_problem
 from deepsort_ros.ros.stamps import missing_stamps
 from deepsort_ros.ros.worker import Job

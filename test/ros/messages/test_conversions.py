@@ -12,12 +12,12 @@ from vision_msgs.msg import Detection2D
 from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import ObjectHypothesisWithPose
 
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import read_detections
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.conversions import write_mirror
-from deepsort_ros.ros.conversions import write_tracks
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import read_detections
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.conversions import write_mirror
+from deepsort_ros.ros.messages.conversions import write_tracks
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracks
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from deepsort_ros.mot.scene import SceneConfig
-from deepsort_ros.mot.scene import write_scene
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
 from deepsort_ros.tracking import boxes
 
 SHORT = SceneConfig(seconds=2.0)

@@ -5,9 +5,9 @@ import time
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from deepsort_ros.ros.diagnostics import DROPPED
-from deepsort_ros.ros.diagnostics import Monitor
-from deepsort_ros.ros.diagnostics import Situation
+from deepsort_ros.ros.health.diagnostics import DROPPED
+from deepsort_ros.ros.health.diagnostics import Monitor
+from deepsort_ros.ros.health.diagnostics import Situation
 from deepsort_ros.ros.pairing import PairingCounts
 
 FINE = Situation(

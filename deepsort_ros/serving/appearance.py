@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from deepsort_ros.kept_crops import Crop
 from deepsort_ros.pipeline import Pipeline
-from deepsort_ros.ros.backoff import Backoff
-from deepsort_ros.ros.shared_encoder import SharedEncoder
-from deepsort_ros.ros.shared_encoder import Unavailable
+from deepsort_ros.serving.backoff import Backoff
+from deepsort_ros.serving.shared_encoder import SharedEncoder
+from deepsort_ros.serving.shared_encoder import Unavailable
 from deepsort_ros.settings import Settings
 
 # Of the failures of a camera in a row every so manieth has the network loaded anew.

@@ -14,17 +14,17 @@ from rosbags.rosbag2 import StoragePlugin
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.mot.scene import SceneConfig
-from deepsort_ros.mot.scene import write_scene
+from deepsort_ros.bags.bag import BagError
+from deepsort_ros.bags.bag import convert
+from deepsort_ros.bags.bag import TrackWriter
+from deepsort_ros.bags.player import sequence_messages
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.bag import BagError
-from deepsort_ros.ros.bag import convert
-from deepsort_ros.ros.bag import TrackWriter
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.player import sequence_messages
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
 from deepsort_ros.settings import Settings
 
 FRAMES = 30

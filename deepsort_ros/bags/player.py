@@ -23,10 +23,10 @@ from vision_msgs.msg import Detection2DArray
 from deepsort_ros.mot.sequence import SequenceFrame
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
-from deepsort_ros.ros.conversions import nanoseconds
-from deepsort_ros.ros.conversions import time_message
-from deepsort_ros.ros.conversions import write_detections
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
+from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.ros.pairing import Pairer
 
 Message: TypeAlias = Image | CompressedImage | Detection2DArray

@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import Trails
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.images import write_image
 
 
 def boxes(message: TrackArray) -> NDArray[np.float64]:

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.mot.figures import BOX_ASPECT
-from deepsort_ros.mot.figures import draw_figure
-from deepsort_ros.mot.figures import draw_pillar
-from deepsort_ros.mot.figures import draw_square
-from deepsort_ros.mot.figures import Look
-from deepsort_ros.mot.figures import random_look
+from deepsort_ros.scene.figures import BOX_ASPECT
+from deepsort_ros.scene.figures import draw_figure
+from deepsort_ros.scene.figures import draw_pillar
+from deepsort_ros.scene.figures import draw_square
+from deepsort_ros.scene.figures import Look
+from deepsort_ros.scene.figures import random_look
 
 Image = NDArray[np.uint8]
 

@@ -8,9 +8,9 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from deepsort_ros.ros.images import ImageError
-from deepsort_ros.ros.images import read_image
-from deepsort_ros.ros.images import write_image
+from deepsort_ros.ros.messages.images import ImageError
+from deepsort_ros.ros.messages.images import read_image
+from deepsort_ros.ros.messages.images import write_image
 
 HEIGHT, WIDTH = 24, 36
 

@@ -4,9 +4,9 @@ import threading
 import numpy as np
 import pytest
 
-from deepsort_ros.ros.shared_encoder import load_encoder
-from deepsort_ros.ros.shared_encoder import SharedEncoder
-from deepsort_ros.ros.shared_encoder import Unavailable
+from deepsort_ros.serving.shared_encoder import load_encoder
+from deepsort_ros.serving.shared_encoder import SharedEncoder
+from deepsort_ros.serving.shared_encoder import Unavailable
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 

@@ -7,7 +7,7 @@ from visualization_msgs.msg import ImageMarker
 from deepsort_ros.mot.rendering import track_color
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.ros.annotations import write_annotations
+from deepsort_ros.ros.messages.annotations import write_annotations
 
 
 def track(number, state, x, y, width, height):

@@ -1,0 +1,1 @@
+"""Bags of images and detections to bags of tracks, and sequences played live."""

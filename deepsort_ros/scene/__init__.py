@@ -1,0 +1,1 @@
+"""The rendered sample scene with its truth."""

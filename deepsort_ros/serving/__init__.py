@@ -1,0 +1,1 @@
+"""One appearance network for many cameras, kept alive through faults."""
