@@ -2,8 +2,8 @@
 Every setting of the tracker, in one table.
 
 The fields of :class:`Settings` are the table: the node declares its ROS parameters from them,
-``config/tracker.yaml`` and the parameter table of the README are generated from them, and the
-command-line tools read the same parameter files. Nothing here needs ROS.
+``config/tracker.yaml`` and the parameter table of the documentation are generated from them, and
+the command-line tools read the same parameter files. Nothing here needs ROS.
 """
 from __future__ import annotations
 

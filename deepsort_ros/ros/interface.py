@@ -1,4 +1,4 @@
-"""The topics and services of the node, as the README shows them."""
+"""The topics and services of the node, as the documentation shows them."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -49,12 +49,12 @@ SERVICES = (
 
 
 def topics_text() -> str:
-    """Return the topic table of the README."""
+    """Return the topic table of the documentation."""
     rows = [f'| {t.direction} | `{t.name}` | `{t.type}` | {t.meaning} |' for t in TOPICS]
     return '\n'.join(['| | topic | type | |', '|---|---|---|---|', *rows]) + '\n'
 
 
 def services_text() -> str:
-    """Return the service table of the README."""
+    """Return the service table of the documentation."""
     rows = [f'| `{s.name}` | `{s.type}` | {s.meaning} |' for s in SERVICES]
     return '\n'.join(['| service | type | |', '|---|---|---|', *rows]) + '\n'

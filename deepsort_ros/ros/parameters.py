@@ -1,4 +1,4 @@
-"""The settings as ROS parameters, as ``config/tracker.yaml`` and as a table of the README."""
+"""The settings as ROS parameters, as ``config/tracker.yaml`` and as a table for the docs."""
 from __future__ import annotations
 
 import json
@@ -147,7 +147,7 @@ def yaml_text() -> str:
 
 
 def markdown_text() -> str:
-    """Return the parameter table of the README."""
+    """Return the parameter table of the documentation."""
     lines = ['| parameter | type | default | accepted | unit | at run time | meaning |',
              '|---|---|---|---|---|---|---|']
     for name, spec in SPECS.items():

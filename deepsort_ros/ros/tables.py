@@ -1,43 +1,65 @@
 """
-Write what is generated: ``config/tracker.yaml``, the tables of the README and of the node page.
+Write the generated files: ``config/tracker.yaml`` and the tables of the documentation.
 
-Run ``python -m deepsort_ros.ros.tables`` in a checkout after a change of the settings.
+Run ``python -m deepsort_ros.ros.tables`` in a checkout after a change of the settings, topics,
+services or messages.
 """
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from deepsort_ros.resources import share_path
 from deepsort_ros.ros import interface
 from deepsort_ros.ros import parameters
 
-PAGES = ('README.md', 'docs/node.md')
 CONFIG = 'config/tracker.yaml'
-TABLES = {'topics': interface.topics_text, 'services': interface.services_text,
-          'parameters': parameters.markdown_text}
 
 
-def filled(page: str) -> str:
+def message_text(name: str) -> str:
+    """Return the definition of a message as a code block."""
+    definition = share_path(f'msg/{name}.msg').read_text(encoding='utf-8')
+    return f'```text\n{definition.strip()}\n```\n'
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    'parameters': parameters.markdown_text,
+    'topics': interface.topics_text,
+    'services': interface.services_text,
+    'Track': partial(message_text, 'Track'),
+    'TrackArray': partial(message_text, 'TrackArray'),
+}
+# Which tables each page holds.
+PAGES = {
+    'docs/parameters.md': ('parameters',),
+    'docs/topics.md': ('topics', 'services', 'Track', 'TrackArray'),
+}
+
+
+def filled(page: str, names: tuple[str, ...]) -> str:
     """
-    Return the text of a page with its tables as they must be.
+    Return the text of a page with its tables up to date.
 
-    :raises ValueError: a table has no place, ``<!-- NAME -->`` to ``<!-- /NAME -->``.
+    :param names: keys of ``TABLES``.
+    :raises ValueError: the page has no place, ``<!-- NAME -->`` to ``<!-- /NAME -->``, for one.
     """
-    for name, text in TABLES.items():
+    for name in names:
         before, begin, rest = page.partition(f'<!-- {name} -->\n')
         _, end, after = rest.partition(f'<!-- /{name} -->')
         if not begin or not end:
             raise ValueError(f'no place for the table {name}')
-        page = before + begin + text() + end + after
+        page = before + begin + TABLES[name]() + end + after
     return page
 
 
 def main() -> int:
     """Bring all files up to date."""
     root = Path(__file__).resolve().parents[2]
-    for name in PAGES:
+    for name, tables in PAGES.items():
         page = root / name
-        page.write_text(filled(page.read_text(encoding='utf-8')), encoding='utf-8')
+        page.write_text(filled(page.read_text(encoding='utf-8'), tables), encoding='utf-8')
     (root / CONFIG).write_text(parameters.yaml_text(), encoding='utf-8')
     return 0
 
