@@ -1,0 +1,123 @@
+"""
+The networks that checkpoints may hold, without MindSpore: parameters, folding, operations.
+
+The ``Cell`` of each, for training and for MindSpore, is in a module of its own; a test compares
+their parameters with those named here.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from deepsort_ros.reid.folding import BLOCKS
+
+Shape = tuple[int, ...]
+
+
+class Graph(Protocol):
+    """
+    What a network is built of, on weights whose normalisations are folded.
+
+    Each method adds one operation on the outputs named, and returns the name of its own output.
+    """
+
+    def convolution(self, layer: str, x: str, stride: int = 1, groups: int = 1) -> str:
+        """Add a convolution that pads by half its kernel on all sides, with bias."""
+
+    def relu(self, x: str) -> str:
+        """Add max(x, 0)."""
+
+    def elu(self, x: str) -> str:
+        """Add ELU: x, or exp(x) - 1 below 0."""
+
+    def max_pool(self, x: str, size: int, stride: int) -> str:
+        """Add a maximum over squares that pads as 'same' does, at the bottom and on the right."""
+
+    def average_pool(self, x: str) -> str:
+        """Add the mean over height and width: (N, C, 1, 1)."""
+
+    def add(self, x: str, y: str) -> str:
+        """Add the sum."""
+
+    def flatten(self, x: str) -> str:
+        """Add the change of (N, C, H, W) to (N, C * H * W)."""
+
+    def dense(self, layer: str, x: str) -> str:
+        """Add a fully connected layer, with bias."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """
+    A network that checkpoints may hold.
+
+    :param name: for people.
+    :param height: of its input, pixels; :param width: the same.
+    :param feature_size: of its output.
+    :param shapes: of its parameters as trained, by name, without the classifier.
+    :param build: adds the network to a graph, given the name of the normalised RGB images
+        (N, 3, height, width); returns that of the features (N, feature_size), of any length.
+    """
+
+    name: str
+    height: int
+    width: int
+    feature_size: int
+    shapes: Mapping[str, Shape]
+    build: Callable[[Graph, str], str]
+
+
+def _norm_shapes(name: str, channels: int) -> dict[str, Shape]:
+    return {f'{name}.{part}': (channels,)
+            for part in ('moving_mean', 'moving_variance', 'gamma', 'beta')}
+
+
+def _modelzoo_shapes() -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    for layer, norm, inputs in (('conv.0', 'conv.1', 3), ('conv.3', 'conv.4', 32)):
+        shapes |= {f'{layer}.weight': (32, inputs, 3, 3), f'{layer}.bias': (32,)}
+        shapes |= _norm_shapes(norm, 32)
+    inputs = 32
+    for block in BLOCKS:
+        outputs = 32 << int(block[5]) - 1
+        for number, channels in ((1, inputs), (2, outputs)):
+            shapes[f'{block}.conv{number}.weight'] = (outputs, channels, 3, 3)
+            shapes |= _norm_shapes(f'{block}.bn{number}', outputs)
+        if inputs != outputs:
+            shapes[f'{block}.downsample.0.weight'] = (outputs, inputs, 1, 1)
+            shapes |= _norm_shapes(f'{block}.downsample.1', outputs)
+        inputs = outputs
+    shapes |= {'dense.weight': (128, 128 * 16 * 8), 'dense.bias': (128,)}
+    return shapes | _norm_shapes('bn1', 128) | _norm_shapes('batch_norm', 128)
+
+
+def _build_modelzoo(graph: Graph, x: str) -> str:
+    x = graph.elu(graph.convolution('conv.0', x))
+    # The greatest before ELU is the greatest after it, and there are fewer of them.
+    x = graph.elu(graph.max_pool(graph.convolution('conv.3', x), 3, 2))
+    for block in BLOCKS:
+        stride = 2 if block in ('layer2.0', 'layer3.0') else 1
+        y = graph.relu(graph.convolution(f'{block}.conv1', x, stride))
+        y = graph.convolution(f'{block}.conv2', y)
+        if stride == 2:
+            x = graph.convolution(f'{block}.downsample.0', x, stride)
+        x = graph.relu(graph.add(x, y))
+    return graph.dense('dense', graph.flatten(x))
+
+
+MODELZOO = Architecture(
+    'DeepSORT network of the MindSpore ModelZoo', 128, 64, 128, _modelzoo_shapes(),
+    _build_modelzoo)
+ARCHITECTURES = (MODELZOO,)
+
+
+def recognise(names: Collection[str]) -> Architecture:
+    """Return the architecture that shares most of its parameters with these names."""
+    def shared(architecture: Architecture) -> float:
+        wanted = architecture.shapes
+        return sum(name in names for name in wanted) / len(wanted)
+
+    return max(ARCHITECTURES, key=shared)

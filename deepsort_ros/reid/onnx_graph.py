@@ -1,0 +1,159 @@
+"""
+Write a network as ONNX, from the weights of a checkpoint: needs neither MindSpore nor onnx.
+
+The graph takes ``images`` (N, 3, H, W), normalised RGB, and returns ``features`` (N, D), unit
+rows.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.reid import wire
+from deepsort_ros.reid.architectures import Architecture
+from deepsort_ros.reid.weights import Parameters
+
+# Operator set and file format that ONNX Runtime has read since 1.15.
+OPSET = 17
+IR_VERSION = 8
+SMALLEST_LENGTH = 1e-12
+METADATA_KEY = 'deepsort_ros'
+
+# onnx.proto: numbers of the fields written, by message.
+MODEL = {'ir_version': 1, 'producer_name': 2, 'graph': 7, 'opset_import': 8, 'metadata_props': 14}
+GRAPH = {'node': 1, 'name': 2, 'initializer': 5, 'input': 11, 'output': 12}
+NODE = {'input': 1, 'output': 2, 'name': 3, 'op_type': 4, 'attribute': 5}
+FLOAT = 1
+ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS = 1, 2, 3, 7
+
+
+def onnx_model(architecture: Architecture, folded: Parameters, batch: int = 0,
+               metadata: Mapping[str, Any] | None = None) -> bytes:
+    """
+    Return a network as the content of an ``.onnx`` file.
+
+    :param folded: weights and biases by layer, :func:`deepsort_ros.reid.folding.fold`.
+    :param batch: images per call; 0 leaves it open.
+    :param metadata: a description of the model, kept in it.
+    """
+    graph = OnnxGraph(folded)
+    x = architecture.build(graph, 'images')
+    length = graph.node('ReduceL2', x, axes=[1], keepdims=1)
+    least = graph.constant('smallest_length', np.array(SMALLEST_LENGTH, dtype=np.float32))
+    graph.node('Div', x, graph.node('Max', length, least), output='features')
+    shape = (batch, 3, architecture.height, architecture.width)
+    body = graph.content('deepsort_ros', shape, (batch, architecture.feature_size))
+    parts = [wire.varint(MODEL['ir_version'], IR_VERSION),
+             wire.chunk(MODEL['producer_name'], 'deepsort_ros'),
+             wire.chunk(MODEL['graph'], body),
+             wire.chunk(MODEL['opset_import'], wire.chunk(1, '') + wire.varint(2, OPSET))]
+    if metadata:
+        parts.append(metadata_entry(METADATA_KEY, json.dumps(metadata)))
+    return b''.join(parts)
+
+
+def metadata_entry(key: str, value: str) -> bytes:
+    """Return an entry of a model's metadata; appended to a model, it becomes part of it."""
+    return wire.chunk(MODEL['metadata_props'], wire.chunk(1, key) + wire.chunk(2, value))
+
+
+class OnnxGraph:
+    """A graph as it grows: a :class:`deepsort_ros.reid.architectures.Graph`."""
+
+    def __init__(self, folded: Parameters) -> None:
+        """Take weights and biases by layer."""
+        self._folded = folded
+        self._nodes: list[bytes] = []
+        self._initializers: list[bytes] = []
+
+    def node(self, operator: str, *inputs: str, output: str = '', **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        output = output or f'{operator}_{len(self._nodes)}'
+        self._nodes.append(b''.join((
+            *(wire.chunk(NODE['input'], name) for name in inputs),
+            wire.chunk(NODE['output'], output), wire.chunk(NODE['name'], output),
+            wire.chunk(NODE['op_type'], operator),
+            *(wire.chunk(NODE['attribute'], _attribute(name, value))
+              for name, value in attributes.items()))))
+        return output
+
+    def constant(self, name: str, value: NDArray[np.float32]) -> str:
+        """Add a constant and return its name."""
+        self._initializers.append(b''.join((
+            *(wire.varint(1, size) for size in value.shape), wire.varint(2, FLOAT),
+            wire.chunk(8, name), wire.chunk(9, np.ascontiguousarray(value, '<f4').tobytes()))))
+        return name
+
+    def weights(self, layer: str) -> list[str]:
+        """Add the weight and the bias of a layer and return their names."""
+        return [self.constant(name, self._folded[name])
+                for name in (f'{layer}.weight', f'{layer}.bias')]
+
+    def convolution(self, layer: str, x: str, stride: int = 1, groups: int = 1) -> str:
+        """Add a convolution that pads by half its kernel on all sides, with bias."""
+        height, width = self._folded[f'{layer}.weight'].shape[2:]
+        return self.node('Conv', x, *self.weights(layer), kernel_shape=[height, width],
+                         strides=[stride, stride], group=groups,
+                         pads=[height // 2, width // 2] * 2)
+
+    def relu(self, x: str) -> str:
+        """Add max(x, 0)."""
+        return self.node('Relu', x)
+
+    def elu(self, x: str) -> str:
+        """Add ELU."""
+        return self.node('Elu', x)
+
+    def max_pool(self, x: str, size: int, stride: int) -> str:
+        """Add a maximum over squares that pads as 'same' does."""
+        return self.node('MaxPool', x, kernel_shape=[size, size], strides=[stride, stride],
+                         auto_pad='SAME_UPPER')
+
+    def average_pool(self, x: str) -> str:
+        """Add the mean over height and width."""
+        return self.node('GlobalAveragePool', x)
+
+    def add(self, x: str, y: str) -> str:
+        """Add the sum."""
+        return self.node('Add', x, y)
+
+    def flatten(self, x: str) -> str:
+        """Add the change of (N, C, H, W) to (N, C * H * W)."""
+        return self.node('Flatten', x)
+
+    def dense(self, layer: str, x: str) -> str:
+        """Add a fully connected layer, with bias."""
+        return self.node('Gemm', x, *self.weights(layer), transB=1)
+
+    def content(self, name: str, images: Sequence[int], features: Sequence[int]) -> bytes:
+        """Return the graph, of these input and output shapes; a 0 in front is any number."""
+        return b''.join((
+            *(wire.chunk(GRAPH['node'], node) for node in self._nodes),
+            wire.chunk(GRAPH['name'], name),
+            *(wire.chunk(GRAPH['initializer'], tensor) for tensor in self._initializers),
+            wire.chunk(GRAPH['input'], _value_info('images', images)),
+            wire.chunk(GRAPH['output'], _value_info('features', features))))
+
+
+def _attribute(name: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        kind, content = ATTRIBUTE_STRING, wire.chunk(4, value)
+    elif isinstance(value, list):
+        kind, content = ATTRIBUTE_INTS, b''.join(wire.varint(8, item) for item in value)
+    elif isinstance(value, float):
+        kind, content = ATTRIBUTE_FLOAT, wire.float32(2, value)
+    else:
+        kind, content = ATTRIBUTE_INT, wire.varint(3, value)
+    return wire.chunk(1, name) + content + wire.varint(20, kind)
+
+
+def _value_info(name: str, shape: Sequence[int]) -> bytes:
+    dimensions = b''.join(
+        wire.chunk(1, wire.varint(1, size) if size else wire.chunk(2, 'N')) for size in shape)
+    tensor = wire.varint(1, FLOAT) + wire.chunk(2, dimensions)
+    return wire.chunk(1, name) + wire.chunk(2, wire.chunk(1, tensor))
