@@ -86,8 +86,8 @@ def _sequence(path: Path) -> dict[str, Any]:
 
 
 def _checkpoint(path: Path) -> dict[str, Any]:
-    from deepsort_ros.reid.checkpoint import feature_parameters
-    from deepsort_ros.reid.checkpoint import sha256
+    from deepsort_ros.reid.files import sha256
+    from deepsort_ros.reid.weights import feature_parameters
     parameters = feature_parameters(path)
     return {'kind': 'appearance network checkpoint', 'tensors': len(parameters),
             'parameters': sum(int(value.size) for value in parameters.values()),

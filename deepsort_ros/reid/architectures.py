@@ -12,9 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from deepsort_ros.reid.folding import BLOCKS
-
 Shape = tuple[int, ...]
+
+BLOCKS = tuple(f'layer{stage}.{block}' for stage in (1, 2, 3) for block in (0, 1))
+MODELZOO_NORMS = (
+    ('conv.0', 'conv.1'), ('conv.3', 'conv.4'),
+    *((f'{block}.conv{i}', f'{block}.bn{i}') for block in BLOCKS for i in (1, 2)),
+    *((f'{block}.downsample.0', f'{block}.downsample.1') for block in ('layer2.0', 'layer3.0')),
+    ('dense', 'bn1'))
 
 
 class Graph(Protocol):
@@ -58,6 +63,7 @@ class Architecture:
     :param height: of its input, pixels; :param width: the same.
     :param feature_size: of its output.
     :param shapes: of its parameters as trained, by name, without the classifier.
+    :param norms: layers and the normalisation that follows each, folded into it for inference.
     :param build: adds the network to a graph, given the name of the normalised RGB images
         (N, 3, height, width); returns that of the features (N, feature_size), of any length.
     """
@@ -67,6 +73,7 @@ class Architecture:
     width: int
     feature_size: int
     shapes: Mapping[str, Shape]
+    norms: tuple[tuple[str, str], ...]
     build: Callable[[Graph, str], str]
 
 
@@ -110,7 +117,7 @@ def _build_modelzoo(graph: Graph, x: str) -> str:
 
 MODELZOO = Architecture(
     'DeepSORT network of the MindSpore ModelZoo', 128, 64, 128, _modelzoo_shapes(),
-    _build_modelzoo)
+    MODELZOO_NORMS, _build_modelzoo)
 ARCHITECTURES = (MODELZOO,)
 
 

@@ -5,70 +5,22 @@ MindSpore's ``.ckpt`` is a protocol buffer of named tensors: reading one never r
 """
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.reid import hub
-from deepsort_ros.reid.network import AppearanceNetwork
+from deepsort_ros.reid.files import CheckpointError
+from deepsort_ros.reid.files import resolve
+from deepsort_ros.reid.files import sha256
 from deepsort_ros.reid.runtime import ms
-from deepsort_ros.resources import share_path
+from deepsort_ros.reid.weights import feature_parameters
+from deepsort_ros.reid.weights import Parameters
 
-BUNDLED = 'bundled'
-HUB = 'hub'
-BUNDLED_PATH = 'models/deepsort_market1501.ckpt'
-
-# What training leaves in a checkpoint and the feature does not need.
-OPTIMIZER_PREFIXES = (
-    'momentum', 'moments', 'moment1', 'moment2', 'accum', 'stat', 'moving_avg', 'learning_rate',
-    'global_step', 'epoch_num', 'step_num', 'beta1_power', 'beta2_power', 'scale_sense',
-    'loss_scale', 'current_iterator', 'last_overflow', 'weight_decay', 'optimizer')
-# The classifier belongs to the training identities; batch_norm is in the published files, unused.
-OPTIONAL_PREFIXES = ('classifier.', 'batch_norm.')
-
-Parameters = dict[str, NDArray[np.float32]]
-
-
-class CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message names the file and every parameter at fault."""
-
-
-def resolve(model: str) -> Path:
-    """
-    Return the file a model setting means.
-
-    :param model: a path, ``bundled`` for the checkpoint installed with the package, or ``hub``
-        for the published one once it has been fetched.
-    :raises CheckpointError: there is no such file, or another in place of the published one.
-    """
-    if model == BUNDLED:
-        try:
-            return share_path(BUNDLED_PATH)
-        except FileNotFoundError as error:
-            raise CheckpointError(f'model: {error}') from error
-    if model == HUB:
-        path = hub.hub_path()
-        if not path.is_file():
-            raise CheckpointError(f'model: the published checkpoint is not at {path}; run '
-                                  '"deepsort fetch-model hub" first')
-        if sha256(path) != hub.HUB.sha256:
-            raise CheckpointError(f'model: {path} is not the published checkpoint, its SHA-256 is '
-                                  'another; run "deepsort fetch-model hub" again')
-        return path
-    path = Path(model).expanduser()
-    if not path.is_file():
-        raise CheckpointError(f'model: {path} is not a file')
-    return path
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+__all__ = ['assign', 'CheckpointError', 'feature_parameters', 'Parameters', 'read', 'resolve',
+           'save_feature', 'sha256', 'write']
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -88,32 +40,6 @@ def read(path: Path) -> dict[str, Any]:
         # MindSpore raises a different type for nearly every kind of damage.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f'{path} is not a MindSpore checkpoint: {reason}') from error
-
-
-def feature_parameters(path: Path) -> Parameters:
-    """
-    Return what the feature needs from a checkpoint; optimizer state and classifier are ignored.
-
-    :raises CheckpointError: not a checkpoint, or parameters are missing, unexpected, of another
-        shape or not finite; all of them are listed.
-    """
-    stored = {name: np.asarray(parameter.asnumpy()) for name, parameter in read(path).items()}
-    wanted = {name: tuple(parameter.shape)
-              for name, parameter in AppearanceNetwork().parameters_dict().items()}
-    missing = [name for name in wanted
-               if name not in stored and not name.startswith(OPTIONAL_PREFIXES)]
-    unexpected = [name for name in stored if name not in wanted
-                  and not name.startswith(OPTIMIZER_PREFIXES + OPTIONAL_PREFIXES)]
-    used = [name for name in wanted if name in stored]
-    misshaped = [f'{name} {stored[name].shape} instead of {wanted[name]}' for name in used
-                 if stored[name].shape != wanted[name]]
-    not_finite = [name for name in used if not np.isfinite(stored[name]).all()]
-    faults = [f'{what}: {", ".join(names)}' for what, names in (
-        ('missing', missing), ('unexpected', unexpected), ('misshaped', misshaped),
-        ('not finite', not_finite)) if names]
-    if faults:
-        raise CheckpointError(f'{path} does not fit the network; {"; ".join(faults)}')
-    return {name: stored[name].astype(np.float32) for name in used}
 
 
 def assign(network: Any, parameters: Mapping[str, NDArray[Any]]) -> None:

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-EPSILON = 1e-5
+from deepsort_ros.reid.architectures import recognise
 
-BLOCKS = tuple(f'layer{stage}.{block}' for stage in (1, 2, 3) for block in (0, 1))
-LAYER_AND_NORM = (
-    ('conv.0', 'conv.1'), ('conv.3', 'conv.4'),
-    *((f'{block}.conv{i}', f'{block}.bn{i}') for block in BLOCKS for i in (1, 2)),
-    *((f'{block}.downsample.0', f'{block}.downsample.1') for block in ('layer2.0', 'layer3.0')),
-    ('dense', 'bn1'))
+EPSILON = 1e-5
 
 
 def fold(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -25,7 +20,7 @@ def fold(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
     :returns: ``<layer>.weight`` and ``<layer>.bias``, float32, for the folded network.
     """
     folded = {}
-    for layer, norm in LAYER_AND_NORM:
+    for layer, norm in recognise(parameters).norms:
         gamma, beta, mean, variance = (
             parameters[f'{norm}.{name}'].astype(np.float64)
             for name in ('gamma', 'beta', 'moving_mean', 'moving_variance'))
