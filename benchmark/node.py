@@ -348,11 +348,15 @@ def main() -> int:
     if options.output:
         return run_publisher(options)
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE',
-                          str(ROOT / 'config' / 'large_images.xml'))
     import rclpy
     from tabulate import tabulate
+
+    from deepsort_ros.ros.distro import isolation
+    from deepsort_ros.ros.distro import profiles_variable
+
+    os.environ.setdefault(profiles_variable(), str(ROOT / 'config' / 'large_images.xml'))
+    for name, value in isolation().items():
+        os.environ.setdefault(name, value)
 
     rclpy.init()
     rows = []

@@ -42,6 +42,8 @@ from deepsort_ros.mot.video import VideoWriter
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.resources import share_path
+from deepsort_ros.ros.distro import isolation
+from deepsort_ros.ros.distro import profiles_variable
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.overlay import boxes
 from deepsort_ros.scene.scene import write_scene
@@ -151,10 +153,10 @@ def _silent(stage: str) -> Iterator[Progress]:
 
 def _isolate() -> None:
     """Keep the demo off the network and out of the graph of a robot that is running."""
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
-    os.environ.setdefault(
-        'FASTRTPS_DEFAULT_PROFILES_FILE', str(share_path('config/large_images.xml')))
+    os.environ.setdefault(profiles_variable(), str(share_path('config/large_images.xml')))
+    for name, value in isolation().items():
+        os.environ.setdefault(name, value)
 
 
 def _node_command(parameters: Path) -> list[str]:

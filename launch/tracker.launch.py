@@ -9,6 +9,8 @@ from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+from deepsort_ros.ros.distro import profiles_variable
+
 PACKAGE = 'deepsort_ros'
 # Parameters with an argument of their own; an empty one leaves what params_file says.
 OVERRIDES = ('device', 'model', 'image_transport', 'autostart')
@@ -110,10 +112,8 @@ def generate_launch_description():
             'large_images', default_value='false', choices=['true', 'false'],
             description='Give this launch the shared memory that images above 1 MB need; the '
             'process that publishes the images needs it as well.'),
-        # The first name is read by Jazzy, the second by later releases.
-        *(SetEnvironmentVariable(
-            name, share('config', 'large_images.xml'),
-            condition=IfCondition(LaunchConfiguration('large_images')))
-          for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')),
+        SetEnvironmentVariable(
+            profiles_variable(), share('config', 'large_images.xml'),
+            condition=IfCondition(LaunchConfiguration('large_images'))),
         OpaqueFunction(function=start_trackers),
     ])

@@ -33,6 +33,7 @@ from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.resources import share_path
+from deepsort_ros.ros.distro import bag_version
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
@@ -170,15 +171,17 @@ class TrackWriter:
 
     :param path: a folder that does not exist yet; one ending in ``.db3`` or ``.sqlite3`` is
         written as sqlite3, all others as mcap.
+    :param version: of its metadata, 8 or 9; None: as this distribution of ROS reads it.
     :raises BagError: the folder exists or cannot be made.
     """
 
-    def __init__(self, path: Path, topic: str = '/tracks') -> None:
+    def __init__(self, path: Path, topic: str = '/tracks', version: int | None = None) -> None:
         """Create the bag."""
         sqlite = path.suffix in ('.db3', '.sqlite3')
         try:
-            self._writer = Writer(path, version=9, storage_plugin=(
-                StoragePlugin.SQLITE3 if sqlite else StoragePlugin.MCAP))
+            self._writer = Writer(
+                path, version=8 if (version or bag_version()) == 8 else 9,
+                storage_plugin=StoragePlugin.SQLITE3 if sqlite else StoragePlugin.MCAP)
             self._writer.open()
         except (WriterError, OSError) as error:
             raise BagError(f'{path}: {error}') from error
@@ -219,7 +222,8 @@ class TrackWriter:
 def convert(source: Path, target: Path, settings: Settings,
             encoder: AppearanceEncoder | None = None, image_topic: str | None = None,
             detections_topic: str | None = None, tracks_topic: str = '/tracks',
-            progress: Callable[[int, int], None] | None = None) -> BagSummary:
+            progress: Callable[[int, int], None] | None = None,
+            version: int | None = None) -> BagSummary:
     """
     Track a bag offline, through the node's own pairing, conversions and pipeline.
 
@@ -228,6 +232,7 @@ def convert(source: Path, target: Path, settings: Settings,
 
     :param encoder: None tracks by motion and overlap alone.
     :param progress: called with messages read and messages in all.
+    :param version: of the metadata of the new bag, as for :class:`TrackWriter`.
     :raises BagError: a bag cannot be read or written, or a topic cannot be told.
     """
     start = time.perf_counter()
@@ -236,7 +241,7 @@ def convert(source: Path, target: Path, settings: Settings,
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline, stamps = Pipeline(settings, encoder), Stamps()
     with BagReader(source, image_topic, detections_topic, settings.image_transport) as bag, \
-            TrackWriter(target, tracks_topic) as writer:
+            TrackWriter(target, tracks_topic, version) as writer:
 
         def track(received: int, image: Any, detections: Detection2DArray) -> None:
             nonlocal late

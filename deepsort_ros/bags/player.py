@@ -80,7 +80,7 @@ class Player:
     A node that publishes images and detections and subscribes to the tracks.
 
     Big images need the Fast DDS profile ``config/large_images.xml`` in this process: its path in
-    ``FASTRTPS_DEFAULT_PROFILES_FILE`` before ROS starts.
+    the variable of :func:`deepsort_ros.ros.distro.profiles_variable` before ROS starts.
 
     :param compressed: publish CompressedImage on ``image/compressed``.
     :param context: a ROS context of the caller's, the default one when None.
@@ -111,16 +111,21 @@ class Player:
 
         :raises PlayerError: not within ``timeout`` seconds.
         """
+        def publishers() -> int:
+            # Subscriptions of Humble do not count them.
+            count: int = self._node.count_publishers(self._tracks.topic_name)
+            return count
+
         def connected() -> bool:
             return bool(self._images.get_subscription_count()
                         and self._detections.get_subscription_count()
-                        and self._tracks.get_publisher_count())
+                        and publishers())
         if not self._spin_until(connected, timeout):
             raise PlayerError(
                 f'no tracker within {timeout:g} s: {self._images.get_subscription_count()} '
                 f'subscribe to {self._images.topic_name}, '
                 f'{self._detections.get_subscription_count()} to {self._detections.topic_name}, '
-                f'{self._tracks.get_publisher_count()} publish {self._tracks.topic_name}')
+                f'{publishers()} publish {self._tracks.topic_name}')
         self._spin_until(lambda: False, DISCOVERY)
 
     def play(self, messages: Iterable[Message], rate: float | None = None,

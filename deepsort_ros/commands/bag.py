@@ -27,6 +27,9 @@ def add(commands: Any) -> None:
     for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
         parser.add_argument(f'--{topic}', metavar='TOPIC', default=default,
                             help=f'default: {default or "the only one of its type"}')
+    parser.add_argument('--bag-version', type=int, choices=(8, 9), metavar='N',
+                        help='version of the new bag: 8 for Humble, 9 for later distributions; '
+                        'default: what this one reads')
     add_settings(parser)
     add_json(parser)
 
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     encoder = create_encoder(settings)
     with progress_bar('tracking', 'message', args.json) as progress:
         summary = convert(args.input, args.output, settings, encoder, args.image,
-                          args.detections, args.tracks, progress)
+                          args.detections, args.tracks, progress, args.bag_version)
     dropped = ', '.join(f'{count} {reason}' for reason, count in summary.dropped.items())
     print_summary(summary, args.json, (
         f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '

@@ -16,6 +16,7 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from deepsort_ros.ros.distro import on_parameters
 from deepsort_ros.settings import default
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
@@ -112,9 +113,7 @@ def on_change(node: Node, current: Callable[[], Settings],
                 normal.append(parameter)  # refused later, or not ours
         return normal
 
-    node.add_pre_set_parameters_callback(normalise)
-    node.add_on_set_parameters_callback(check)
-    node.add_post_set_parameters_callback(use)
+    on_parameters(node, normalise, check, use)
 
 
 def _accepted(name: str) -> str:

@@ -7,9 +7,9 @@ received; detections then belong to the image that came last before them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rclpy.clock import ROSClock
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
@@ -45,8 +45,12 @@ class Stamps:
         return stamp, missing
 
 
-def missing_stamps(name: str, publishers: Iterable[TopicEndpointInfo]) -> str:
-    """Return in words that an input has no stamps, whose fault it is and what is done."""
+def missing_stamps(name: str, publishers: Iterable[Any]) -> str:
+    """
+    Return in words that an input has no stamps, whose fault it is and what is done.
+
+    :param publishers: ``TopicEndpointInfo``, whose module has another name in Lyrical.
+    """
     nodes = {f'{p.node_namespace.rstrip("/")}/{p.node_name}' for p in publishers}
     instead = 'the time they arrive' if name == 'image' else 'the stamp of the last image'
     return (f'messages with a stamp of zero, published by {", ".join(sorted(nodes)) or "nobody"}: '

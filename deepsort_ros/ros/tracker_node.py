@@ -12,7 +12,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
-from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
@@ -30,6 +29,7 @@ from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros import parameters
+from deepsort_ros.ros.distro import ClockType
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.health.log import told

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bags
 import pytest
+import yaml
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
@@ -126,6 +127,17 @@ def test_the_name_of_the_output_chooses_its_storage_and_anybody_can_read_it(
     assert (connection.topic, connection.msgtype) == (
         '/my/tracks', 'deepsort_ros/msg/TrackArray')
     assert message.image_width == arrays(tmp_path / name)[0].image_width > 0
+
+
+@pytest.mark.parametrize(('distribution', 'asked', 'expected'), [
+    ('humble', None, 8), ('jazzy', None, 9), ('humble', 9, 9), ('jazzy', 8, 8)])
+def test_a_bag_has_the_version_that_its_ros_reads_unless_another_is_asked_for(
+        bag, tmp_path, monkeypatch, distribution, asked, expected):
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    convert(bag, tmp_path / 'out', SETTINGS, version=asked)
+    metadata = yaml.safe_load((tmp_path / 'out' / 'metadata.yaml').read_text())
+    assert metadata['rosbag2_bagfile_information']['version'] == expected
+    assert len(arrays(tmp_path / 'out')) == FRAMES
 
 
 def test_the_definition_in_the_bag_has_the_hash_of_the_generated_message(bag, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import stand_ins
 
+from deepsort_ros.ros.distro import profiles_variable
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS
 
@@ -88,9 +89,8 @@ def test_or_each_camera_has_a_process_with_the_same_names(launch):
         assert nodes[0]['remappings'] == launch(cameras='front,rear').nodes[0]['remappings']
 
 
-def test_large_images_sets_the_profile_for_every_release_of_ros(launch):
-    assert launch(large_images='true').environment == {
-        'FASTRTPS_DEFAULT_PROFILES_FILE': PROFILE, 'FASTDDS_DEFAULT_PROFILES_FILE': PROFILE}
+def test_large_images_sets_the_profile_under_the_name_that_this_ros_reads(launch):
+    assert launch(large_images='true').environment == {profiles_variable(): PROFILE}
     assert launch(large_images='false').environment == {}
 
 

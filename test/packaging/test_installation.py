@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from deepsort_ros.ros.distro import isolation
+from deepsort_ros.ros.distro import profiles_variable
+
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = Path(sys.prefix)
 SHARE = PREFIX / 'share' / 'deepsort_ros'
@@ -59,15 +62,16 @@ def test_ament_index_knows_the_package():
 @pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no /dev/shm to look into')
 def test_large_images_profile_gives_a_process_its_shared_memory():
     def segments():
-        return set(Path('/dev/shm').glob('fastrtps_*'))
+        # Fast DDS 2 and 3.
+        return {*Path('/dev/shm').glob('fastrtps_*'), *Path('/dev/shm').glob('fastdds_*')}
 
     program = 'import rclpy; rclpy.init(); n = rclpy.create_node("holder"); print(); input()'
     before = segments()
     process = subprocess.Popen(
         [sys.executable, '-u', '-c', program], text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'ROS_DOMAIN_ID': '97',
-             'FASTRTPS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'large_images.xml')})
+        env={**os.environ, **isolation(), 'ROS_DOMAIN_ID': '97',
+             profiles_variable(): str(ROOT / 'config' / 'large_images.xml')})
     with process:
         started = process.stdout.readline()
         sizes = [path.stat().st_size for path in segments() - before]

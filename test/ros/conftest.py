@@ -4,9 +4,9 @@ import os
 import live
 import pytest
 
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-# Read when this process makes its first participant: small shared memory loses images.
-os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(live.PROFILE))
+# Read when this process makes its first participant.
+for name, value in live.ISOLATION.items():
+    os.environ.setdefault(name, value)
 
 
 @pytest.fixture(scope='module')

@@ -19,6 +19,8 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.distro import isolation
+from deepsort_ros.ros.distro import profiles_variable
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import time_message
 from deepsort_ros.ros.messages.conversions import write_detections
@@ -28,6 +30,8 @@ from deepsort_ros.tracking import Detections
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / 'config' / 'large_images.xml'
 STEP = 33_333_333
+# Small shared memory loses images.
+ISOLATION = {**isolation(), profiles_variable(): str(PROFILE)}
 _numbers = itertools.count(os.getpid())
 
 
@@ -38,8 +42,7 @@ def new_domain() -> int:
 
 def environment(domain: int, **changes: str) -> dict[str, str]:
     return {**os.environ, 'ROS_DOMAIN_ID': str(domain), 'PYTHONUNBUFFERED': '1',
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'PYTHONPATH': str(ROOT),
-            'FASTRTPS_DEFAULT_PROFILES_FILE': str(PROFILE), **changes}
+            'PYTHONPATH': str(ROOT), **ISOLATION, **changes}
 
 
 class NodeProcess:

@@ -4,11 +4,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos import QoSProfile
 from rclpy.qos import QoSReliabilityPolicy
+
+from deepsort_ros.ros.distro import PublisherEventCallbacks
+from deepsort_ros.ros.distro import SubscriptionEventCallbacks
 
 # A subscription that asks for best effort connects to every publisher.
 SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)

@@ -20,7 +20,8 @@ class ImageError(ValueError):
 
 
 # encoding -> (dtype, channels, cv2 conversion to bgr8 or None); 16-bit samples are scaled by
-# 1/256. OpenCV names its Bayer patterns in the order of the sensor too: RGGB is bayer_rggb.
+# 1/256. These names of Bayer patterns are in every OpenCV; they name the second row, second and
+# third column, so that BayerBG is bayer_rggb.
 _PACKED: dict[str, tuple[type, int, int | None]] = {
     'bgr8': (np.uint8, 3, None),
     'rgb8': (np.uint8, 3, None),
@@ -41,14 +42,14 @@ _PACKED: dict[str, tuple[type, int, int | None]] = {
     'uyvy': (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
     'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
     'yuyv': (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
-    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerRGGB2BGR),
-    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerBGGR2BGR),
-    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGBRG2BGR),
-    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGRBG2BGR),
-    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerRGGB2BGR),
-    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerBGGR2BGR),
-    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGBRG2BGR),
-    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGRBG2BGR),
+    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGB2BGR),
+    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGB2BGR),
 }
 # Luminance rows, then half as many rows of interleaved chrominance.
 _PLANAR = {'nv12': cv2.COLOR_YUV2BGR_NV12, 'nv21': cv2.COLOR_YUV2BGR_NV21}

@@ -1,0 +1,202 @@
+"""
+What the code uses of ROS and OpenCV exists in every distribution that it is for.
+
+The tables hold what was looked up: Humble and Lyrical in the sources and the changelog of rclpy,
+Jazzy and Kilted in their wheels, OpenCV in 4.5.4, which Ubuntu 22.04 has. What the code uses of
+ROS and the tables lack has to be looked up before it is added; what one distribution lacks is for
+``ros/distro.py`` alone.
+"""
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+import rclpy.clock
+import rclpy.context
+import rclpy.executors
+import rclpy.lifecycle
+import rclpy.parameter
+import rclpy.qos
+import rclpy.time
+import rclpy.timer
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / 'deepsort_ros'
+DISTRO = PACKAGE / 'ros' / 'distro.py'
+
+# Module -> names, in Humble, Jazzy, Kilted and Lyrical alike.
+EVERYWHERE = {
+    'diagnostic_msgs.msg': {'DiagnosticArray', 'DiagnosticStatus', 'KeyValue'},
+    'geometry_msgs.msg': {'Point'},
+    'launch': {'LaunchDescription'},
+    'launch.actions': {'DeclareLaunchArgument', 'OpaqueFunction', 'SetEnvironmentVariable'},
+    'launch.conditions': {'IfCondition'},
+    'launch.substitutions': {'LaunchConfiguration', 'PathJoinSubstitution'},
+    'launch_ros.actions': {'Node'},
+    'launch_ros.substitutions': {'FindPackageShare'},
+    'rcl_interfaces.msg': {
+        'FloatingPointRange', 'IntegerRange', 'ParameterDescriptor', 'SetParametersResult'},
+    'rclpy': {'create_node', 'init', 'logging', 'ok', 'try_shutdown'},
+    'rclpy.clock': {'Clock', 'ClockType', 'JumpThreshold', 'ROSClock', 'TimeJump'},
+    'rclpy.context': {'Context'},
+    'rclpy.duration': {'Duration'},
+    'rclpy.executors': {'ExternalShutdownException', 'SingleThreadedExecutor'},
+    'rclpy.lifecycle': {'LifecycleNode', 'LifecycleState', 'TransitionCallbackReturn'},
+    'rclpy.node': {'Node'},
+    'rclpy.parameter': {'Parameter'},
+    'rclpy.qos': {'qos_policy_name_from_kind', 'QoSProfile', 'QoSReliabilityPolicy'},
+    'rclpy.qos_overriding_options': {'QoSOverridingOptions'},
+    'rclpy.serialization': {'deserialize_message', 'serialize_message'},
+    'rclpy.signals': {'SignalHandlerOptions'},
+    'rclpy.subscription': {'Subscription'},
+    'sensor_msgs.msg': {'CompressedImage', 'Image'},
+    'std_msgs.msg': {'ColorRGBA', 'Header'},
+    'std_srvs.srv': {'SetBool', 'Trigger'},
+    'vision_msgs.msg': {
+        'BoundingBox2D', 'Detection2D', 'Detection2DArray', 'ObjectHypothesisWithPose'},
+    'visualization_msgs.msg': {'ImageMarker'},
+}
+# In some only, the others named: for ros/distro.py.
+SOMEWHERE = {
+    ('rclpy.event_handler', 'PublisherEventCallbacks'): 'not in Humble',
+    ('rclpy.event_handler', 'SubscriptionEventCallbacks'): 'not in Humble',
+    ('rclpy.qos_event', 'PublisherEventCallbacks'): 'Humble',
+    ('rclpy.qos_event', 'SubscriptionEventCallbacks'): 'Humble',
+}
+# Members of nodes, clocks, publishers and so on, in all distributions.
+MEMBERS = {
+    'add_node', 'add_on_set_parameters_callback', 'context', 'count_publishers',
+    'create_jump_callback', 'create_lifecycle_publisher', 'create_publisher', 'create_service',
+    'create_subscription', 'create_timer', 'declare_parameter', 'delta', 'depth',
+    'destroy_lifecycle_publisher', 'destroy_node', 'destroy_publisher', 'destroy_service',
+    'destroy_subscription', 'destroy_timer', 'get_clock', 'get_fully_qualified_name',
+    'get_logger', 'get_namespace', 'get_publishers_info_by_topic', 'get_subscription_count',
+    'nanoseconds', 'now', 'ok', 'on_activate', 'on_deactivate', 'publish',
+    'resolve_topic_name', 'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg',
+    'topic_name', 'trigger_activate', 'trigger_configure', 'try_shutdown',
+    'undeclare_parameter', 'unregister',
+    # Of other objects as well, which cannot be told apart here.
+    'init', 'name', 'publishers', 'reset', 'value',
+}
+NOT_IN_HUMBLE = {'add_post_set_parameters_callback', 'add_pre_set_parameters_callback'}
+# Keyword arguments of rclpy's classes and functions, in all distributions.
+KEYWORDS = {
+    'args', 'cli_args', 'clock', 'clock_type', 'context', 'depth', 'enable_rosout',
+    'event_callbacks', 'ignore_override', 'incompatible_qos', 'min_backward', 'min_forward',
+    'namespace', 'nanoseconds', 'on_clock_change', 'parameter_overrides', 'post_callback',
+    'qos_overriding_options', 'reliability', 'signal_handler_options',
+    'start_parameter_services', 'timeout_sec', 'value',
+}
+CLASSES = (
+    rclpy.clock.JumpHandle, rclpy.clock.JumpThreshold, rclpy.clock.ROSClock, rclpy.clock.TimeJump,
+    rclpy.context.Context, rclpy.duration.Duration, rclpy.executors.SingleThreadedExecutor,
+    rclpy.lifecycle.LifecycleNode, rclpy.lifecycle.LifecyclePublisher, rclpy.node.Node,
+    rclpy.parameter.Parameter, rclpy.publisher.Publisher, rclpy.qos.QoSProfile,
+    rclpy.subscription.Subscription, rclpy.time.Time, rclpy.timer.Timer)
+# What OpenCV 4.11 has of use and 4.5.4 lacks.
+NEWER_OPENCV = re.compile(
+    'COLOR_(BAYER_)?(Bayer)?(BGGR|GBRG|GRBG|RGGB)2|COLOR_(BGR|RGB)A?2YUV_(UY|Y[4UV])'
+    '|IMREAD_COLOR_|RotatedRect|VideoCapture_waitAny|WARP_RELATIVE_MAP|approxPolyN|barcode'
+    '|broadcast|findContoursLinkRuns|flipND|hasNonZero|im(de|en)codemulti|im(read|write)animation'
+    '|rectangleIntersectionArea|reduceArg|stackBlur|transposeND|typing|undistortImagePoints'
+    '|Tracker(Nano|Vit)')
+
+
+def files() -> list[Path]:
+    return [*sorted(PACKAGE.rglob('*.py')), *sorted((ROOT / 'launch').glob('*.py'))]
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the module and the name of everything that a file imports from ROS."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            package = node.module.split('.')[0]
+            if package in ROS:
+                yield from ((node.module, alias.name) for alias in node.names)
+        elif (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+                and node.value.id == 'rclpy'):
+            yield 'rclpy', node.attr
+
+
+def members(path: Path) -> set[str]:
+    """Return the attributes that a file uses and that objects of rclpy have."""
+    text = path.read_text(encoding='utf-8')
+    if 'rclpy' not in text and 'Node' not in text:
+        return set()
+    return {node.attr for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Attribute)} & OF_RCLPY
+
+
+def keywords(path: Path) -> set[str]:
+    """Return the keywords of calls of what rclpy has, by the last name of what is called."""
+    text = path.read_text(encoding='utf-8')
+    if 'rclpy' not in text:
+        return set()
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
+            found |= {k.arg for k in node.keywords if k.arg in SIGNATURES.get(called, ())}
+    return found
+
+
+def signatures() -> dict[str, set[str]]:
+    """Return the parameters of every class, method and function of rclpy that is in use."""
+    found: dict[str, set[str]] = {}
+    for cls in CLASSES:
+        for name, member in [(cls.__name__, cls), *inspect.getmembers(cls, callable)]:
+            if not name.startswith('_'):
+                try:
+                    found.setdefault(name, set()).update(inspect.signature(member).parameters)
+                except ValueError:
+                    continue
+    found['init'] = set(inspect.signature(rclpy.init).parameters)
+    found['create_node'] = set(inspect.signature(rclpy.create_node).parameters)
+    return found
+
+
+ROS = {module.split('.')[0] for module in EVERYWHERE}
+OF_RCLPY = {name for cls in CLASSES for name in dir(cls) if not name.startswith('_')}
+SIGNATURES = signatures()
+
+
+@pytest.mark.parametrize('path', files(), ids=lambda path: path.name)
+def test_every_name_of_ros_is_one_that_all_distributions_have(path):
+    unknown = {f'{module}.{name}' for module, name in imports(path)
+               if name not in EVERYWHERE.get(module, ())
+               and not (path == DISTRO and (module, name) in SOMEWHERE)}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize('path', files(), ids=lambda path: path.name)
+def test_every_member_and_keyword_is_one_that_all_distributions_have(path):
+    allowed = MEMBERS | (NOT_IN_HUMBLE if path == DISTRO else set())
+    assert members(path) - allowed == set()
+    assert keywords(path) - KEYWORDS == set()
+
+
+def test_the_table_names_nothing_that_is_not_used():
+    used = {pair for path in files() for pair in imports(path)}
+    table = {(module, name) for module, names in EVERYWHERE.items() for name in names}
+    assert (table | set(SOMEWHERE)) - used == set()
+
+
+def test_opencv_is_used_by_names_that_ubuntu_22_04_has():
+    used = {node.attr for path in files()
+            for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            and node.value.id == 'cv2'}
+    assert [name for name in sorted(used) if NEWER_OPENCV.match(name)] == []
+
+
+def test_what_humble_lacks_is_found(tmp_path):
+    path = tmp_path / 'module.py'
+    path.write_text('import rclpy\nfrom rclpy.clock_type import ClockType\n\n'
+                    'def late(node, subscription):\n    subscription.get_publisher_count()\n'
+                    '    return Node("a", enable_logger_service=True)\n')
+    assert list(imports(path)) == [('rclpy.clock_type', 'ClockType')]
+    assert members(path) - MEMBERS == {'get_publisher_count'}
+    assert keywords(path) - KEYWORDS == {'enable_logger_service'}
