@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rclpy.serialization import deserialize_message
-from rclpy.serialization import serialize_message
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2 import ReaderError
@@ -21,20 +19,18 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 from rosbags.rosbag2 import WriterError
 from rosbags.serde.errors import SerdeError
-from rosbags.typesys import get_types_from_msg
-from rosbags.typesys import get_typestore
-from rosbags.typesys import Stores
-from rosbags.typesys.store import Typestore
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
-from deepsort_ros.resources import share_path
 from deepsort_ros.ros.distro import bag_version
 from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.messages.stand_ins import typestore
+from deepsort_ros.ros.messages.types import CompressedImage
+from deepsort_ros.ros.messages.types import deserialize_message
+from deepsort_ros.ros.messages.types import Detection2DArray
+from deepsort_ros.ros.messages.types import Image
+from deepsort_ros.ros.messages.types import serialize_message
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.stamps import Stamps
@@ -78,18 +74,6 @@ class BagSummary:
     encoder_error: str | None = None
     interrupted: bool = False
     seconds: float = 0.0
-
-
-def typestore() -> Typestore:
-    """Return the rosbags types of ROS 2 with vision_msgs and this package's messages."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    for package in ('vision_msgs', 'deepsort_ros'):
-        types: dict[str, Any] = {}
-        for path in sorted(share_path('msg', package).glob('*.msg')):
-            types.update(get_types_from_msg(
-                path.read_text(encoding='utf-8'), f'{package}/msg/{path.stem}'))
-        store.register(types)
-    return store
 
 
 class BagReader:

@@ -10,19 +10,23 @@ import os
 from collections.abc import Callable
 from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
+from typing import TYPE_CHECKING
 
-from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import ClockType  # Humble has no rclpy.clock_type
-from rclpy.node import Node
-from rclpy.parameter import Parameter
+# The bag tool runs without ROS, too.
+if TYPE_CHECKING or find_spec('rclpy') is not None:
+    from rcl_interfaces.msg import SetParametersResult
+    from rclpy.clock import ClockType  # Humble has no rclpy.clock_type
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
 
-try:
-    from rclpy.event_handler import PublisherEventCallbacks
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    try:
+        from rclpy.event_handler import PublisherEventCallbacks
+        from rclpy.event_handler import SubscriptionEventCallbacks
+    except ImportError:  # Humble
+        from rclpy.qos_event import PublisherEventCallbacks
+        from rclpy.qos_event import SubscriptionEventCallbacks
 
 __all__ = [
     'bag_version', 'ClockType', 'distribution', 'isolation', 'on_parameters',

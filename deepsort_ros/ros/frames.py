@@ -5,11 +5,6 @@ import time
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
-
-from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import FrameResult
 from deepsort_ros.pipeline import Pipeline
@@ -19,6 +14,10 @@ from deepsort_ros.ros.messages.conversions import read_detections
 from deepsort_ros.ros.messages.conversions import write_tracks
 from deepsort_ros.ros.messages.images import ImageError
 from deepsort_ros.ros.messages.images import read_image
+from deepsort_ros.ros.messages.types import CompressedImage
+from deepsort_ros.ros.messages.types import Detection2DArray
+from deepsort_ros.ros.messages.types import Image
+from deepsort_ros.ros.messages.types import TrackArray
 
 ImageMessage: TypeAlias = Image | CompressedImage
 

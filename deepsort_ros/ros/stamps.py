@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-
-from rclpy.clock import ROSClock
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
+from typing import TYPE_CHECKING
 
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.types import CompressedImage
+from deepsort_ros.ros.messages.types import Detection2DArray
+from deepsort_ros.ros.messages.types import Image
+
+if TYPE_CHECKING:
+    from rclpy.clock import ROSClock
 
 
 class Stamps:

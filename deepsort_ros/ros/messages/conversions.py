@@ -5,16 +5,16 @@ import math
 from array import array
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from std_msgs.msg import Header
-from vision_msgs.msg import BoundingBox2D
-from vision_msgs.msg import Detection2D
-from vision_msgs.msg import Detection2DArray
-from vision_msgs.msg import ObjectHypothesisWithPose
 
-from deepsort_ros.msg import Track
-from deepsort_ros.msg import TrackArray
 from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.ros.messages.types import BoundingBox2D
+from deepsort_ros.ros.messages.types import Detection2D
+from deepsort_ros.ros.messages.types import Detection2DArray
+from deepsort_ros.ros.messages.types import Header
+from deepsort_ros.ros.messages.types import ObjectHypothesisWithPose
+from deepsort_ros.ros.messages.types import Time
+from deepsort_ros.ros.messages.types import Track
+from deepsort_ros.ros.messages.types import TrackArray
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracks
 

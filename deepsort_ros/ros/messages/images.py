@@ -8,9 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+
+from deepsort_ros.ros.messages.types import CompressedImage
+from deepsort_ros.ros.messages.types import Header
+from deepsort_ros.ros.messages.types import Image
 
 Pixels = NDArray[np.uint8]
 
