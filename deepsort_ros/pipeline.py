@@ -97,6 +97,7 @@ def tracker_config(settings: Settings) -> TrackerConfig:
         max_age=settings.max_age * settings.frame_rate,
         n_init=settings.n_init,
         class_gating=settings.class_gating,
+        class_change_overlap=settings.class_change_overlap,
         high_score=settings.min_confidence,
         reid_window=settings.reid_window * settings.frame_rate,
         score_noise=settings.score_noise,
@@ -122,8 +123,8 @@ def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict
     """
     Return the detections worth tracking, best score first, and how many were left out and why.
 
-    Invalid boxes, other classes, low scores and low boxes go first, then overlapping ones, then
-    what exceeds ``max_detections``.
+    Invalid boxes, other classes, low scores and low boxes go first. Of the others those that
+    overlap with a better one are left out until ``max_detections`` are found.
     """
     ignored: dict[str, int] = {}
 
@@ -139,12 +140,13 @@ def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict
         keep('class', np.isin(detections.class_id.astype(str), settings.classes))
     keep('confidence', detections.score >= min(settings.low_confidence, settings.min_confidence))
     keep('height', detections.tlwh[:, 3] >= settings.min_box_height)
-    order = non_max_suppression(detections, settings.nms_max_overlap)
-    for reason, kept in (('overlap', order), ('max_detections', order[:settings.max_detections])):
-        lost = len(order if reason == 'max_detections' else detections) - len(kept)
+    order, hidden = non_max_suppression(
+        detections, settings.nms_max_overlap, settings.duplicate_overlap, settings.max_detections)
+    for reason, lost in (('overlap', hidden),
+                         ('max_detections', len(detections) - hidden - len(order))):
         if lost:
             ignored[reason] = lost
-    return detections.select(order[:settings.max_detections]), ignored
+    return detections.select(order), ignored
 
 
 class Pipeline:

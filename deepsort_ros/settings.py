@@ -83,6 +83,10 @@ class Settings:
     nms_max_overlap: float = _setting(
         1.0, 'a detection covered by a better one by more than this share is ignored; 1 keeps '
         'all', minimum=0.0, maximum=1.0, dynamic=True)
+    duplicate_overlap: float = _setting(
+        0.8, 'of two detections whose IoU is larger only the better one is used, whatever their '
+        'classes: they are two boxes on one object; 1 keeps both', minimum=0.0, maximum=1.0,
+        dynamic=True)
     min_box_height: float = _setting(
         0.0, 'lower boxes are ignored', unit='px', minimum=0.0, dynamic=True)
     max_detections: int = _setting(
@@ -91,7 +95,12 @@ class Settings:
     classes: tuple[str, ...] = _setting(
         (), 'class_id values to track; empty tracks all', dynamic=True)
     class_gating: bool = _setting(
-        True, 'a track only takes detections of its own class', dynamic=True)
+        True, 'a track takes detections of its own class; one of another class only as '
+        'class_change_overlap says', dynamic=True)
+    class_change_overlap: float = _setting(
+        0.5, 'with class_gating: a track just seen that finds no detection of its own class takes '
+        'one of another class that nobody else wants, where their IoU is at least this: '
+        'detectors change their mind; 1: never', minimum=0.0, maximum=1.0, dynamic=True)
     max_cosine_distance: float = _setting(
         0.25, 'largest appearance distance (1 - cosine similarity) of a match; a matter of the '
         'network: 0.25 suits the bundled one, 0.2 the published one', minimum=0.0, maximum=2.0,

@@ -15,7 +15,10 @@ class TrackerConfig:
     :param max_iou_distance: largest 1 - IoU of a match by overlap.
     :param max_age: a confirmed track unseen for longer is removed, in time steps.
     :param n_init: consecutive detections that confirm a track.
-    :param class_gating: a track only takes detections of its own class.
+    :param class_gating: a track takes detections of its own class.
+    :param class_change_overlap: with ``class_gating``, smallest overlap (IoU) at which a track
+        seen in the last image that was left without a detection of its own class takes one of
+        another class that was left over; 1: never.
 
     Options, none of them in the paper:
 
@@ -44,6 +47,7 @@ class TrackerConfig:
     max_age: float = 30.0
     n_init: int = 3
     class_gating: bool = False
+    class_change_overlap: float = 1.0
     feature_interval: int = 0
     feature_budget: int = 0
     high_score: float = -math.inf

@@ -26,6 +26,9 @@ TIME_TOLERANCE = 1e-3
 # Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
 LOW_SCORE_IOU_DISTANCE = 0.5
 
+# A class with this share of the votes that a track's first class has is its class as well.
+CLASS_SHARE = 0.1
+
 
 def kalman_form(config: TrackerConfig) -> kalman.Form:
     """Return how the filter holds a box."""
@@ -67,6 +70,7 @@ class Matcher:
         self._votes = votes
         self._config = config
         self._form = kalman_form(config)
+        self._share = CLASS_SHARE if config.class_change_overlap < 1.0 else 1.0
 
     def longest_age(self) -> float:
         """Return the longest time, in steps, after which a track seen last may match."""
@@ -111,10 +115,23 @@ class Matcher:
                 left = stages[-1].left
                 free[stages[-1].row] = False
 
+        change = self._config.class_gating and self._share < 1.0
+        if change and len(left):
+            stages.append(self._by_overlap((free & recent).nonzero()[0], left, seen,
+                                           1.0 - self._config.class_change_overlap, gated=False))
+            left = stages[-1].left
+            free[stages[-1].row] = False
+
         low = (~seen.high).nonzero()[0]
         if len(low):
+            seen_last = free & within_age & recent
             stages.append(self._by_overlap(
-                (free & within_age & recent).nonzero()[0], low, seen, LOW_SCORE_IOU_DISTANCE))
+                seen_last.nonzero()[0], low, seen, LOW_SCORE_IOU_DISTANCE))
+            if change and len(stages[-1].left):
+                seen_last[stages[-1].row] = False
+                limit = min(LOW_SCORE_IOU_DISTANCE, 1.0 - self._config.class_change_overlap)
+                stages.append(self._by_overlap(
+                    seen_last.nonzero()[0], stages[-1].left, seen, limit, gated=False))
         return Matching(np.concatenate([stage.row for stage in stages]),
                         np.concatenate([stage.column for stage in stages]), left)
 
@@ -159,7 +176,7 @@ class Matcher:
         row, column = association.gate(state, self._form.measure(tlwh), self._form)
         possible = ((table.state > TENTATIVE) & (elapsed <= self.longest_age()))[row]
         if self._config.class_gating:
-            possible &= self._votes.winner(table.slot)[row] == classes[column]
+            possible &= self._votes.held(table.slot[row], classes[column], self._share)
         return row[possible], column[possible]
 
     def _compared(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
@@ -196,7 +213,7 @@ class Matcher:
         row, column = association.gate(state, seen.measurement, self._form)
         usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
         if self._config.class_gating:
-            usable &= self._votes.winner(slot)[row] == seen.classes[column]
+            usable &= self._votes.held(slot[row], seen.classes[column], self._share)
         pairs = self._close_pairs(slot, row[usable], column[usable], features)
         weight, limit = self._config.motion_weight, self._config.max_cosine_distance
         if weight:
@@ -229,13 +246,13 @@ class Matcher:
 
     def _by_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                     seen: Observed, limit: float,
-                    excluded: NDArray[np.bool_] | None = None) -> Matching:
-        """Match tracks and the detections left over by IoU."""
+                    excluded: NDArray[np.bool_] | None = None, gated: bool = True) -> Matching:
+        """Match tracks and the detections left over by IoU; those of any class if not gated."""
         if not len(candidates) or not len(left):
             return Matching(candidates[:0], left[:0], left)
         predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
-        if self._config.class_gating:
+        if gated and self._config.class_gating:
             cost[self._other_class(self._table.slot[candidates], seen.classes[left])] = (
                 association.INADMISSIBLE)
         if excluded is not None:
@@ -247,5 +264,4 @@ class Matcher:
     def _other_class(self, slots: NDArray[np.int64], classes: NDArray[np.int64],
                      ) -> NDArray[np.bool_]:
         """Return (N, M) bool, where the classes of slot and detection differ."""
-        different: NDArray[np.bool_] = self._votes.winner(slots)[:, None] != classes
-        return different
+        return ~self._votes.held(slots[:, None], classes, self._share)

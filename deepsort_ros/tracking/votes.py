@@ -60,6 +60,23 @@ class ClassVotes:
         """Return (N,) int64 codes of the majority class of (N,) slots."""
         return self._winner[slots]
 
+    def held(self, slots: NDArray[np.int64], codes: NDArray[np.int64], share: float,
+             ) -> NDArray[np.bool_]:
+        """
+        Return bool, whether a class is one of those of a slot, for (N,) slots and codes each.
+
+        They may also be of shapes that numpy broadcasts.
+
+        :param share: of the votes of the majority class that makes another class one of them.
+        """
+        winner = self._winner[slots]
+        if share >= 1.0:
+            alone: NDArray[np.bool_] = winner == codes
+            return alone
+        held: NDArray[np.bool_] = (
+            self._votes[slots, codes] >= share * self._votes[slots, winner])
+        return held
+
     def names(self, slots: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return (N,) str (object dtype), the majority class of (N,) slots."""
         names = np.array([*self._code, ''], dtype=object)

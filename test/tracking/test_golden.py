@@ -8,7 +8,7 @@ from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracker
 from deepsort_ros.tracking import TrackerConfig
 from deepsort_ros.tracking import TrackState
-from deepsort_ros.tracking.detections import non_max_suppression
+from deepsort_ros.tracking.detections import best_first
 
 MIN_CONFIDENCE = 0.3
 
@@ -23,7 +23,7 @@ def test_output_equals_the_reference_line_for_line(data: Path, sequence: str) ->
     for frame in range(int(table[:, 0].min()), int(table[:, 0].max()) + 1):
         rows = table[(table[:, 0] == frame) & (table[:, 6] >= MIN_CONFIDENCE)]
         detections = Detections.from_arrays(rows[:, 2:6], rows[:, 6])
-        order = non_max_suppression(detections, 1.0)
+        order = best_first(detections.score)
         tracks = tracker.update(
             detections.select(order), rows[order, 10:].astype(np.float32), stamp=frame)
         reported = tracks.select(
