@@ -23,7 +23,6 @@ from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import table_from_array
 from deepsort_ros.mot.table import TableKind
-from deepsort_ros.pipeline import appearance_limit
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import NANOSECONDS
@@ -201,8 +200,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     output.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(output.open('w', encoding='utf-8', newline='\n'))
-        limits = settings.replace({'max_cosine_distance': appearance_limit(settings, encoder)})
-        writer = (stack.enter_context(HistoryWriter(history, limits))
+        writer = (stack.enter_context(HistoryWriter(history, settings, encoder))
                   if history is not None else None)
         try:
             for frame, tracks in track_frames(sequence, settings, encoder, totals):
