@@ -9,7 +9,8 @@ unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 VENV := .venv
-CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py launch setup.py test
+CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py launch lint \
+  setup.py test
 LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -51,6 +52,8 @@ lint: env ## Run the linters and the type checker alone.
 	@ament_flake8 --config .flake8 $(CODE) > $(LINT_LOG) 2>&1 || { sed '/^Checked files/,$$d' $(LINT_LOG); exit 1; }
 	@ament_pep257 $(CODE) > $(LINT_LOG) 2>&1 || { grep -v '^checking' $(LINT_LOG); exit 1; }
 	@mypy
+	@codespell
+	@python lint/words.py
 
 demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChallenge sequence).
 	@deepsort demo --output out/demo $(if $(SEQUENCE),--sequence '$(SEQUENCE)')
@@ -71,7 +74,8 @@ $(BIN)/python:
 $(REQUIREMENTS_DONE): | $(BIN)/python
 	@echo '[2/4] Requirements from PyPI (3 GB): ROS 2 Jazzy, MindSpore and the tools'
 	@$(PIP) install -qq --no-warn-conflicts -r requirements/runtime.txt \
-	  -r requirements/build.txt -r requirements/test.txt -c requirements/constraints.txt
+	  -r requirements/build.txt -r requirements/test.txt -r requirements/docs.txt \
+	  -c requirements/constraints.txt
 	@$(PIP) install -qq --no-deps -r requirements/trackeval.txt
 	$(call done,requirements)
 

@@ -200,7 +200,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     output.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(output.open('w', encoding='utf-8', newline='\n'))
-        writer = (stack.enter_context(HistoryWriter(history, settings, encoder))
+        writer = (stack.enter_context(HistoryWriter(history, settings))
                   if history is not None else None)
         try:
             for frame, tracks in track_frames(sequence, settings, encoder, totals):

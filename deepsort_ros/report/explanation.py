@@ -34,7 +34,7 @@ def _gap(pair: Pair, switch: Switch) -> str:
 
 
 def _hidden(pair: Pair, switch: Switch) -> str:
-    """Say by whom the truth was covered most, from the old to the new id."""
+    """Name the truth that covered this one most, from the old to the new id."""
     truth = pair.truth
     covered, by, when = 0.0, 0, 0
     for frame in range(int(truth.frame[switch.truth_before]),

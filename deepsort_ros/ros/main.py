@@ -1,5 +1,5 @@
 """
-Run the node as a process that ends cleanly, whenever it is told to.
+Run the node as a process that ends cleanly, whenever it is stopped.
 
 Only the standard library is imported before signals are taken care of: the rest takes seconds.
 """

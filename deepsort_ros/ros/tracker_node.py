@@ -53,9 +53,9 @@ from deepsort_ros.settings import Settings
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
-# Ids begin at 1 again after a restart; (session, id) does not, as the first session is by chance.
+# Ids begin at 1 again after a restart. The first session is random, so (session, id) is new.
 FIRST_SESSIONS = 2**31
-# Steady seconds after a jump back of /clock in which messages of before it may still arrive.
+# Steady seconds after a jump back of /clock in which earlier messages may still arrive.
 IN_FLIGHT = 5.0
 # Steady seconds between two looks for images whose detections are overdue.
 PATIENCE = 0.02
@@ -237,7 +237,7 @@ class TrackerNode(LifecycleNode):
             self._worker.add(Job(image, detections, arrived=time.monotonic()))
 
     def _is_of_another_time(self, stamp: int) -> bool:
-        """Return whether a frame of before a jump back of /clock arrives after it."""
+        """Return whether a frame from before a jump back of /clock arrives after it."""
         clock = self.get_clock()
         limit = self._settings.time_jump_reset * NANOSECONDS
         return bool(time.monotonic() - self._clock_went_back < IN_FLIGHT

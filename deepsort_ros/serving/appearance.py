@@ -16,7 +16,7 @@ from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.serving.shared_encoder import Unavailable
 from deepsort_ros.settings import Settings
 
-# Of the failures of a camera in a row every so manieth has the network loaded anew.
+# The network is loaded again after this many failures of one camera in a row.
 RELOAD_AFTER = 3
 
 
@@ -59,11 +59,6 @@ class Appearance:
         if why is None:
             return None
         return f'{why}; tried again in {left:.0f} s, or at once by the reset service'
-
-    @property
-    def max_cosine_distance(self) -> float:
-        """Return what the network recommends, 0 for nothing."""
-        return self._network.max_cosine_distance
 
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""

@@ -14,9 +14,7 @@ ROSDEP_KEYS = {
     'scipy': 'python3-scipy',
     'tabulate': 'python3-tabulate', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 # Modules without a rosdep key: the README has them installed with pip.
-PIP_ONLY = {'av', 'mindspore', 'onnxruntime', 'rosbags', 'trackeval'}
-# In no registry: a wheel for each board.
-BOARD_ONLY = {'mindspore_lite'}
+PIP_ONLY = {'av', 'mindspore', 'onnx', 'rosbags', 'trackeval'}
 # Modules whose requirement is not the module's name, or is part of another one.
 REQUIREMENTS = {
     'cv2': 'opencv-python-headless', 'yaml': 'pyyaml', 'rclpy': 'ros-jazzy-rclpy'}
@@ -47,7 +45,7 @@ def imported_modules():
 def test_package_xml_names_every_imported_package():
     declared = {entry.text for tag in ('depend', 'exec_depend')
                 for entry in manifest().findall(tag)}
-    needed = {ROSDEP_KEYS.get(name, name) for name in imported_modules() - PIP_ONLY - BOARD_ONLY}
+    needed = {ROSDEP_KEYS.get(name, name) for name in imported_modules() - PIP_ONLY}
     assert needed - declared == set()
 
 
@@ -66,7 +64,7 @@ def test_requirements_name_every_imported_package():
     assert needed - required == set()
 
 
-@pytest.mark.parametrize('name', ['runtime', 'trackeval', 'build', 'test', 'constraints'])
+@pytest.mark.parametrize('name', ['runtime', 'trackeval', 'build', 'docs', 'test', 'constraints'])
 def test_every_requirement_is_pinned(name):
     for line in requirements(name):
         assert re.fullmatch(r'[\w.-]+==[\w.]+(; python_version [<>]=? "[\d.]+")?', line)

@@ -67,8 +67,8 @@ def test_under_sim_time_one_jump_back_is_one_reset_whoever_tells_it_first(start_
     assert at(5 * seconds) == 2
     tick(5 * seconds)
     assert at(5 * seconds + live.STEP) == 2
-    # A frame of before the jump that arrives after it is not tracked. It has been seen before the
-    # next one is sent: images and detections of two frames could overtake each other.
+    # A frame from before the jump that arrives after it is not tracked. It is seen before the next
+    # one is sent: images and detections of two frames could overtake each other.
     tracking.send(60 * seconds)
     assert tracking.status('tracking', lambda status: any(
         value.key == 'dropped_other_time' and value.value == '1' for value in status.values))

@@ -1,4 +1,4 @@
-"""Whenever the node is told to end, it ends at once, with exit code 0 and without a traceback."""
+"""Whenever the node is asked to end, it ends at once, with exit code 0 and without a traceback."""
 import gc
 import signal
 import sys

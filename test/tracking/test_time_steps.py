@@ -16,7 +16,7 @@ TOP = np.array([200.0, 230.0, 600.0])
 
 
 def dropped(seed: int) -> list[int]:
-    """Return the images of a 30 Hz camera that arrive when every third one is lost by chance."""
+    """Return the images of a 30 Hz camera that arrive when a random third of them is lost."""
     random = np.random.default_rng(seed)
     return [0, *(image for image in range(1, SECONDS * RATE) if random.random() > 1 / 3)]
 

@@ -50,7 +50,7 @@ class SelfReport:
         self.qos_problem(self._topics()[name], problem)
 
     def unstamped(self, name: str) -> None:
-        """Count a message without a stamp; the first one is told."""
+        """Count a message without a stamp; log the first one."""
         entry, topic = self.monitor.inputs[name], self._topics()[name]
         entry.unstamped += 1
         if not entry.stamp_problem:
