@@ -130,14 +130,22 @@ def move(state: NDArray[np.float64], transform: NDArray[np.float64],
     every update, so that a rotation of their plane leaves them as they are. (With :data:`SIZE`
     they differ, and the small turn between two images is neglected in them.)
 
-    :param transform: (2, 3) similarity (turn, scale, shift) from pixels before to pixels now.
+    :param transform: similarity (turn, scale, shift) from pixels before to pixels now: (2, 3),
+        the same for all tracks, or (N, 2, 3), one for each.
     """
-    scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
-    moved: NDArray[np.float64] = state * np.array([scale] * 2 + [scale ** 2] * 4)[:, None, None]
+    scale = np.sqrt(abs(np.linalg.det(transform[..., :2])))
+    if transform.ndim == 2:
+        factor = np.array([scale] * 2 + [scale ** 2] * 4)[:, None, None]
+        place, velocity = (state[row, :, :2] @ transform[:, :2].T for row in (0, 1))
+    else:
+        factor = np.stack([scale] * 2 + [scale ** 2] * 4)[:, :, None]
+        place, velocity = (np.einsum('nij,nj->ni', transform[:, :, :2], state[row, :, :2])
+                           for row in (0, 1))
+    moved: NDArray[np.float64] = state * factor
     if form is ASPECT:
         moved[:, :, 2] = state[:, :, 2]
-    moved[0, :, :2] = state[0, :, :2] @ transform[:, :2].T + transform[:, 2]
-    moved[1, :, :2] = state[1, :, :2] @ transform[:, :2].T
+    moved[0, :, :2] = place + transform[..., 2]
+    moved[1, :, :2] = velocity
     return moved
 
 

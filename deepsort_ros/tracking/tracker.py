@@ -173,15 +173,24 @@ class Tracker:
         To be called before :meth:`update`, and before :meth:`demand`, with what comes of
         images (:mod:`deepsort_ros.motion`) or of the robot's own odometry.
 
-        :param transform: (2, 3) similarity (turn, scale, shift) from pixels then to pixels now.
+        :param transform: similarity (turn, scale, shift) from pixels then to pixels now: (2, 3),
+            or (M, 2, 3), one for each track in the order of :meth:`boxes`.
         :raises ValueError: of another shape, not finite, or it collapses the image.
         """
         transform = np.asarray(transform, dtype=np.float64)
-        if transform.shape != (2, 3) or not np.isfinite(transform).all():
-            raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix')
-        if abs(np.linalg.det(transform[:, :2])) < boxes.SMALLEST:
+        if transform.shape not in ((2, 3), (len(self._table), 2, 3)) or not np.isfinite(
+                transform).all():
+            raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix, nor '
+                             f'one for each of {len(self._table)} tracks')
+        if (abs(np.linalg.det(transform[..., :2])) < boxes.SMALLEST).any():
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
         self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
+
+    def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.object_]]:
+        """Return ids, (M, 4) tlwh and classes of all tracks, those that sleep as well."""
+        table = self._table
+        return (table.id.copy(), boxes.reported(table.kalman[0], self._form.tlwh),
+                self._votes.names(table.slot))
 
     def demand(self, detections: Detections, dt: float,
                kept: Mapping[int, int] | None = None) -> Demand:
