@@ -27,6 +27,10 @@ from deepsort_ros.tracking import TrackerConfig
 from deepsort_ros.tracking import Tracks
 from deepsort_ros.tracking import TrackState
 from deepsort_ros.tracking.detections import non_max_suppression
+from deepsort_ros.world.view import View
+from deepsort_ros.world.world import Positions
+from deepsort_ros.world.world import World
+from deepsort_ros.world.world import WorldConfig
 
 NANOSECONDS = 1_000_000_000
 
@@ -57,12 +61,14 @@ class Frame:
     :param stamp: nanoseconds.
     :param image: (H, W, 3) uint8, or None where there is none (motion only).
     :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
+    :param view: where the camera was, None where that is not known or not wanted.
     """
 
     stamp: int
     detections: Detections
     image: NDArray[np.uint8] | None
     encoding: str = 'bgr8'
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ class FrameResult:
     :param ignored: detections left out, by reason: ``invalid`` (NaN, no area), ``class``,
         ``confidence``, ``height``, ``overlap``, ``max_detections``.
     :param stage_seconds: time spent, by stage: ``filter``, ``motion`` (with ``camera_motion``),
-        ``encode``, ``track``.
+        ``encode``, ``track``, ``world`` (with ``world``).
+    :param positions: where the tracks are in metres, row by row; None without ``world``.
     """
 
     tracks: Tracks | None
@@ -86,6 +93,7 @@ class FrameResult:
     crops: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    positions: Positions | None = None
 
 
 def tracker_config(settings: Settings) -> TrackerConfig:
@@ -112,6 +120,16 @@ def tracker_config(settings: Settings) -> TrackerConfig:
 
 def _camera(settings: Settings) -> CameraMotion | None:
     return SparseFlow() if settings.camera_motion == 'flow' else None
+
+
+def world_config(settings: Settings) -> WorldConfig | None:
+    """Return the world's part of the settings, None when nothing asks for it."""
+    if settings.world == 'off' and settings.camera_motion != 'tf':
+        return None
+    return WorldConfig(
+        positions=settings.world != 'off', depth=settings.world == 'depth',
+        ego_motion=settings.camera_motion == 'tf', plane=settings.ground,
+        max_ego_speed=settings.max_ego_speed, kinds=settings.class_kinds)
 
 
 def _spacing(settings: Settings) -> int:
@@ -167,6 +185,8 @@ class Pipeline:
         self._encoder = encoder
         self._tracker = Tracker(tracker_config(settings))
         self._camera = _camera(settings)
+        self._world: World | None = None
+        self._configure_world()
         self._last_stamp: int | None = None
         self._kept = KeptCrops(_spacing(settings))
         self.session = session
@@ -184,6 +204,21 @@ class Pipeline:
         self._settings = settings
         self._kept.spacing = _spacing(settings)
         self._tracker.configure(tracker_config(settings))
+        self._configure_world()
+
+    def _configure_world(self) -> None:
+        config = world_config(self._settings)
+        if config is None:
+            self._world = None
+        elif self._world is None:
+            self._world = World(config)
+        else:
+            self._world.configure(config)
+
+    @property
+    def world(self) -> World | None:
+        """Return what follows the camera's pose, None when nothing asks for it."""
+        return self._world
 
     def use_encoder(self, encoder: AppearanceEncoder | None) -> None:
         """Use another encoder, or none, from the next frame on; tracks live on."""
@@ -195,6 +230,8 @@ class Pipeline:
         """Drop all tracks, raise the session, try a failed encoder again; ids go on."""
         self._tracker.reset()
         self._camera = _camera(self._settings)
+        if self._world is not None:
+            self._world.reset()
         self._last_stamp = None
         self._kept.clear()
         self.encoder_error = None
@@ -226,6 +263,12 @@ class Pipeline:
             start = time.perf_counter()
             self._tracker.move(self._camera.transform(frame.image))
             stages['motion'] = time.perf_counter() - start
+        if self._world is not None:
+            start = time.perf_counter()
+            transforms = self._world.move(frame.view, frame.stamp, *self._tracker.boxes())
+            if transforms is not None:
+                self._tracker.move(transforms)
+            stages['motion'] = time.perf_counter() - start
         start = time.perf_counter()
         features, crops, looks = self._features(frame, detections, dt)
         stages['encode'] = time.perf_counter() - start
@@ -233,8 +276,23 @@ class Pipeline:
         tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
         self._keep(tracks, detections, features, looks)
         stages['track'] = time.perf_counter() - start
+        positions = None
+        if self._world is not None:
+            start = time.perf_counter()
+            positions = self._positions(self._world, frame, tracks)
+            stages['world'] = time.perf_counter() - start
         self._last_stamp = frame.stamp
-        return FrameResult(tracks, self.session, reset, crops, ignored, stages)
+        return FrameResult(tracks, self.session, reset, crops, ignored, stages, positions)
+
+    @staticmethod
+    def _positions(world: World, frame: Frame, tracks: Tracks) -> Positions | None:
+        """Return where the tracks are, by the boxes of their detections."""
+        matched = tracks.detection_index >= 0
+        order = np.argsort(frame.detections.index, kind='stable')
+        place = order[np.searchsorted(
+            frame.detections.index[order], tracks.detection_index[matched])]
+        return world.update(frame.view, frame.stamp, tracks.id, tracks.class_id, matched,
+                            frame.detections.tlwh[place])
 
     def _features(self, frame: Frame, detections: Detections, dt: float,
                   ) -> tuple[NDArray[np.float32] | None, int, dict[int, Crop | None]]:

@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+# A rule of class_kinds.
+KIND_RULE = re.compile(r'.+:\s*(person|cyclist|car|unknown|[0-9]*\.?[0-9]+)\s*')
 # What ROS takes for a part of a namespace, but for hidden ones.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
@@ -120,8 +122,27 @@ class Settings:
         'that looks like it; only then it counts as removed; 0: never', unit='s', minimum=0.0,
         maximum=3600.0, dynamic=True)
     camera_motion: str = _setting(
-        'off', 'follow the camera by sparse optical flow of the image, for cameras that move '
-        '(BoT-SORT)', choices=('off', 'flow'), dynamic=True)
+        'off', 'follow the camera when it moves: by sparse optical flow of the image (BoT-SORT), '
+        'or by its pose from camera_info and transforms, each track at its own depth',
+        choices=('off', 'flow', 'tf'), dynamic=True)
+    max_ego_speed: float = _setting(
+        40.0, 'a pose of the camera that moves faster, or whose speed changes faster than '
+        "a robot's can, has jumped: that step is not followed", unit='m/s', minimum=0.01,
+        maximum=1000.0, dynamic=True)
+    world: str = _setting(
+        'off', 'positions of the tracks in metres: from the ground plane and the height of their '
+        'class, or from a depth image where it has something to say', choices=(
+            'off', 'ground', 'depth'), dynamic=True)
+    fixed_frame: str = _setting(
+        'odom', 'frame of the positions: z up, continuous, so not map')
+    base_frame: str = _setting(
+        'base_footprint', 'frame of the robot on the ground below it')
+    ground: str = _setting(
+        'fixed_frame', 'which way the ground lies: level, or as the robot stands (for ramps)',
+        choices=('fixed_frame', 'base_frame'), dynamic=True)
+    class_kinds: tuple[str, ...] = _setting(
+        (), 'what kind of thing a class is, as CLASS:KIND with person, cyclist, car or unknown, '
+        'or CLASS:HEIGHT in m; * is every other class', dynamic=True)
     score_noise: bool = _setting(
         False, 'the surer a detection, the closer its track follows it; for scores of 0 to 1 '
         '(NSA Kalman filter)', dynamic=True)
@@ -177,6 +198,12 @@ class Settings:
         if list(self.batch_buckets) != sorted(set(self.batch_buckets)) or not self.batch_buckets:
             raise SettingError(
                 f'batch_buckets: {list(self.batch_buckets)} is not a list of ascending sizes')
+        for rule in self.class_kinds:
+            match = KIND_RULE.fullmatch(rule)
+            if not match or (match[1][0] in '.0123456789' and not 0.05 <= float(match[1]) <= 20):
+                raise SettingError(
+                    f'class_kinds: {rule!r} is not CLASS:KIND with person, cyclist, car or '
+                    f'unknown, nor CLASS:HEIGHT with 0.05 to 20 m')
         for number, camera in enumerate(self.cameras):
             if not NAME.fullmatch(camera):
                 raise SettingError(f'cameras: {camera!r} is not a name of letters, digits and _ '

@@ -23,6 +23,11 @@ def add(commands: Any) -> None:
     parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
                         help='which boxes count (default: from the truth; MOT17 has the rules '
                         'of MOT16)')
+    parser.add_argument('--world', action='store_true',
+                        help='judge positions in metres: give the sequence (with gt3d.txt and '
+                        'poses.txt) and what track --world wrote')
+    parser.add_argument('--class', dest='class_id', type=int, default=1, metavar='N',
+                        help='with --world: the class of the truth that counts (default: 1)')
     style = parser.add_mutually_exclusive_group()
     for name in ('json', 'csv', 'markdown'):
         style.add_argument(f'--{name}', dest='style', action='store_const', const=name,
@@ -37,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.evaluation import find_pairs
     from deepsort_ros.mot.scores import format_comparison
     from deepsort_ros.mot.scores import format_scores
+    if args.world:
+        return _positions(args)
     pairs = find_pairs(args.paths, args.rules)
     others = find_other(pairs, args.compare) if args.compare else []
     rows = evaluate(pairs)
@@ -44,4 +51,16 @@ def run(args: argparse.Namespace) -> int:
         print(format_comparison(rows, evaluate(others), args.style))
     else:
         print(format_scores(rows, args.style))
+    return 0
+
+
+def _positions(args: argparse.Namespace) -> int:
+    """Print how far positions are from the truth."""
+    from deepsort_ros.mot.positions import evaluate_positions
+    from deepsort_ros.mot.positions import format_positions
+    from deepsort_ros.settings import SettingError
+    if len(args.paths) != 2 or args.compare or args.rules:
+        raise SettingError('--world: takes one truth and its results, no --compare and no --rules')
+    truth, results = args.paths
+    print(format_positions(evaluate_positions(truth, results, args.class_id), args.style))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
@@ -14,6 +15,11 @@ from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import resolve_settings
 from deepsort_ros.settings import SettingError
+from deepsort_ros.settings import Settings
+
+if TYPE_CHECKING:
+    from deepsort_ros.mot.poses import Poses
+    from deepsort_ros.mot.sequence import Sequence
 
 
 def add(commands: Any) -> None:
@@ -40,6 +46,14 @@ def add(commands: Any) -> None:
     parser.add_argument('--history', type=Path, metavar='FILE.csv',
                         help='also write every track of every image, tentative and lost ones '
                         'too, with the distances of the matches; for render and report')
+    parser.add_argument('--poses', type=Path, metavar='FILE',
+                        help='where the camera was (default: poses.txt of the sequence, where '
+                        'there is one; see docs/world.md)')
+    parser.add_argument('--calib', type=Path, metavar='FILE',
+                        help='calibration of the camera (default: calib.txt of the sequence)')
+    parser.add_argument('--world', type=Path, metavar='FILE',
+                        help='also write the positions of the tracks in metres; needs poses, and '
+                        '--set world=ground')
     add_settings(parser)
     add_json(parser)
 
@@ -55,11 +69,12 @@ def run(args: argparse.Namespace) -> int:
     settings = resolve_settings(args, sequence.frame_rate)
     if stored is None and settings.appearance != 'off' and not sequence.has_images:
         raise SettingError(f'{args.sequence}: no images, so appearance must be off')
+    poses = _poses(args, sequence, settings)
     encoder = stored or create_encoder(settings)
     output = args.output or Path(f'{sequence.name}.txt')
     with progress_bar('tracking', 'frame', args.json) as progress:
         summary = track(sequence, settings, encoder, output, args.lost, progress,
-                        args.history)
+                        args.history, poses, args.world)
     if args.interpolate > 0 and summary.rows:
         summary.rows += interpolate_file(output, args.interpolate)
     summary.encoder = encoder.describe() if encoder else {}
@@ -69,3 +84,26 @@ def run(args: argparse.Namespace) -> int:
         f'{summary.length} frames, {summary.crops} features{f" on {device}" if device else ""}, '
         f'{summary.frames_per_second:.1f} frames/s'))
     return outcome(summary, output)
+
+
+def _poses(args: argparse.Namespace, sequence: Sequence, settings: Settings) -> Poses | None:
+    """Return the poses of the camera, None when nothing asks for them."""
+    from deepsort_ros.mot.poses import find_poses
+    from deepsort_ros.pipeline import world_config
+    wanted = world_config(settings) is not None
+    if args.world and settings.world == 'off':
+        raise SettingError(f'--world {args.world}: no positions, as the setting world is off; '
+                           f'add --set world=ground')
+    if not wanted:
+        if args.poses or args.calib:
+            raise SettingError('--poses, --calib: nothing asks for poses; add --set '
+                               'camera_motion=tf or --set world=ground')
+        return None
+    poses = find_poses(sequence.path, sequence.size, args.poses, args.calib)
+    if poses is None:
+        raise SettingError(f'{sequence.path}: no poses.txt and calib.txt, which camera_motion tf '
+                           f'and world need; name them with --poses and --calib')
+    if len(poses.poses) < sequence.length:
+        raise SettingError(f'{args.poses or sequence.path / "poses.txt"}: {len(poses.poses)} '
+                           f'poses, but the sequence has {sequence.length} frames')
+    return poses

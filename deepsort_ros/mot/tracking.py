@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.kept_crops import Crop
 from deepsort_ros.mot.history import HistoryWriter
+from deepsort_ros.mot.poses import Poses
+from deepsort_ros.mot.positions import position_rows
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.sequence import SequenceFrame
 from deepsort_ros.mot.table import format_row
@@ -30,6 +33,7 @@ from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Tracks
 from deepsort_ros.tracking import TrackState
+from deepsort_ros.world.world import Positions
 
 MOT_COLUMNS = 10
 # Largest time_since_update of a written row. The reference implementation, and with it the
@@ -50,6 +54,7 @@ class TrackingSummary:
     :param encoder: what computed the features, as it describes itself; empty without.
     :param interrupted: Ctrl-C ended the run; the results so far are complete.
     :param encoder_error: why appearance failed, None when it did not.
+    :param world: images whose camera motion was followed, without a pose, with one that jumped.
     """
 
     sequence: str
@@ -66,6 +71,7 @@ class TrackingSummary:
     encoder: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     encoder_error: str | None = None
+    world: dict[str, int] = field(default_factory=dict)
 
 
 class StoredFeatures:
@@ -137,23 +143,25 @@ def frame_stamp(number: int, frame_rate: float) -> int:
     return round(number / frame_rate * NANOSECONDS)
 
 
-def _input(frame: SequenceFrame, settings: Settings,
-           encoder: AppearanceEncoder | None) -> Frame:
+def _input(frame: SequenceFrame, settings: Settings, encoder: AppearanceEncoder | None,
+           poses: Poses | None = None) -> Frame:
     stored = isinstance(encoder, StoredFeatures)
     shown = encoder is not None and not stored and settings.appearance != 'off'
-    image = frame.load() if shown or settings.camera_motion != 'off' else None
+    image = frame.load() if shown or settings.camera_motion == 'flow' else None
     if isinstance(encoder, StoredFeatures):
         encoder.seek(frame.number)
         image = np.empty((0, 0, 3), dtype=np.uint8) if image is None else image
-    return Frame(frame_stamp(frame.number, settings.frame_rate), frame.detections, image)
+    return Frame(frame_stamp(frame.number, settings.frame_rate), frame.detections, image,
+                 view=None if poses is None else poses.view(frame.number))
 
 
 def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
-                 totals: TrackingSummary) -> Iterator[tuple[SequenceFrame, Tracks]]:
-    """Yield (frame, all tracks) of a sequence, and count in ``totals``."""
+                 totals: TrackingSummary, poses: Poses | None = None,
+                 ) -> Iterator[tuple[SequenceFrame, Tracks, Positions | None]]:
+    """Yield (frame, all tracks, where they are) of a sequence, and count in ``totals``."""
     pipeline = Pipeline(settings, encoder)
     for frame in sequence.frames():
-        result = pipeline.process(_input(frame, settings, encoder))
+        result = pipeline.process(_input(frame, settings, encoder, poses))
         assert result.tracks is not None, 'the stamps of a sequence ascend'
         totals.frames = frame.number
         totals.crops += result.crops
@@ -162,26 +170,34 @@ def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEnco
         for stage, seconds in result.stage_seconds.items():
             totals.stage_seconds[stage] = totals.stage_seconds.get(stage, 0.0) + seconds
         totals.encoder_error = pipeline.encoder_error
-        yield frame, result.tracks
+        if pipeline.world is not None:
+            totals.world = pipeline.world.counts.totals()
+        yield frame, result.tracks, result.positions
 
 
-def written(tracks: Tracks, lost: str) -> Tracks:
+def written(tracks: Tracks, lost: str) -> NDArray[np.bool_]:
     """
-    Return the tracks of a results file: confirmed ones, and lost ones as chosen.
+    Return which tracks a results file has: confirmed ones, and lost ones as chosen.
 
     :param lost: a key of ``LOST``: none; recent, missed in one image (as the reference does); all.
     """
-    chosen = tracks.state != TrackState.TENTATIVE
+    chosen: NDArray[np.bool_] = tracks.state != TrackState.TENTATIVE
     limit = LOST[lost]
     if limit is not None:
         chosen &= tracks.time_since_update <= limit
-    return tracks.select(chosen)
+    return chosen
+
+
+def _opened(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open('w', encoding='utf-8', newline='\n')
 
 
 def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
           output: Path, lost: str = 'recent',
           progress: Callable[[int, int], None] | None = None,
-          history: Path | None = None) -> TrackingSummary:
+          history: Path | None = None, poses: Poses | None = None,
+          world: Path | None = None) -> TrackingSummary:
     """
     Track a sequence and write the results, line by line.
 
@@ -191,22 +207,29 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     :param encoder: None tracks by motion and overlap alone.
     :param progress: called with (frames done, frames in all).
     :param history: file for the states and distances of all tracks (:mod:`.history`).
+    :param poses: of the camera, None without.
+    :param world: file for the positions of the tracks (:mod:`.positions`).
     :raises MotFileError: a frame cannot be read.
     :raises OSError: the results cannot be written.
     """
     totals = TrackingSummary(sequence.name, str(output), sequence.length)
     ids: set[int] = set()
     start = time.perf_counter()
-    output.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(output.open('w', encoding='utf-8', newline='\n'))
+        file = stack.enter_context(_opened(output))
         writer = (stack.enter_context(HistoryWriter(history, settings))
                   if history is not None else None)
+        places = (stack.enter_context(_opened(world)) if world is not None else None)
         try:
-            for frame, tracks in track_frames(sequence, settings, encoder, totals):
+            for frame, tracks, positions in track_frames(
+                    sequence, settings, encoder, totals, poses):
                 if writer is not None:
                     writer.add(frame.number, tracks, frame.detections)
-                chosen = written(tracks, lost)
+                rows = written(tracks, lost)
+                chosen = tracks.select(rows)
+                if places is not None and positions is not None:
+                    places.writelines(position_rows(
+                        frame.number, chosen, positions.select(rows)))
                 file.writelines(format_row(frame.number, int(track_id), tlwh)
                                 for track_id, tlwh in zip(chosen.id, chosen.tlwh))
                 totals.rows += len(chosen)
