@@ -1,7 +1,8 @@
 """
 The one place that imports MindSpore, so that what must be set before is set before.
 
-Import it as ``from deepsort_ros.reid.runtime import ms``.
+Import it as ``from deepsort_ros.reid.runtime import ms``. What differs between MindSpore 2.4 and
+2.10 is here and in :mod:`deepsort_ros.reid.device`.
 """
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # On CPUs with AVX-512 the oneDNN inside MindSpore wraps convolutions of plain NCHW into
 # channels-last ones but leaves the weights plain, which only its reference loop takes, 100 times
@@ -29,7 +31,8 @@ import mindspore as ms  # noqa: E402
 from mindspore import nn  # noqa: E402
 from mindspore import ops  # noqa: E402
 
-__all__ = ['compute_where_launched', 'ms', 'nn', 'ops']
+__all__ = ['compute_where_launched', 'device_count', 'limit_memory', 'ms', 'nn', 'ops',
+           'plugin_fault', 'set_device', 'tensor', 'use_graphs']
 
 # MindSpore reads it with its first operator.
 CONF_VARIABLE = 'MS_DEV_RUNTIME_CONF'
@@ -59,9 +62,105 @@ def compute_where_launched() -> None:
     os.environ[CONF_VARIABLE] = 'pipeline:False'
     try:
         with _stdout_to_stderr():
-            (ms.Tensor([0.0]) + 1.0).asnumpy()
+            run_first_operator()
     finally:
         del os.environ[CONF_VARIABLE]
+
+
+def run_first_operator() -> None:
+    """
+    Run any operator outside a graph, as the first one of the process.
+
+    With NumPy 2 the first one fails in MindSpore 2.10, and works when it is run again.
+    """
+    try:
+        (ms.Tensor([0.0]) + 1.0).asnumpy()
+    except SystemError:
+        (ms.Tensor([0.0]) + 1.0).asnumpy()
+
+
+def tensor(values: Any) -> Any:
+    """Return a copy of an array on the device; ``Tensor.from_numpy`` is to be removed."""
+    return ms.Tensor(values)
+
+
+def plugin_fault(name: str) -> str:
+    """
+    Return why MindSpore could not load what it needs for a device, '' when it did.
+
+    Says nothing about the device itself, which is opened by the first operator.
+
+    :param name: Ascend, GPU or CPU.
+    """
+    if _of_device(name).is_available():
+        return ''
+    try:
+        from mindspore._c_expression import MSContext
+        told = str(MSContext.get_instance().load_plugin_error()).strip()
+    except (ImportError, AttributeError, RuntimeError):
+        told = ''
+    # It tells of the one plugin that it tried.
+    told = first_line(told) if name.lower() in told else ''
+    return told or f'this MindSpore is not built for {name}'
+
+
+def device_count(name: str) -> int:
+    """Return how many devices of a kind there are."""
+    return int(_of_device(name).device_count())
+
+
+def set_device(name: str, device_id: int | None) -> None:
+    """
+    Have all operators run on a device; final, once one has run.
+
+    :param device_id: None leaves it to what started the process.
+    :raises RuntimeError: it is too late. :raises ValueError: no such device.
+    """
+    number = {} if device_id is None or name == 'CPU' else {'device_id': device_id}
+    if hasattr(ms, 'set_device'):
+        ms.set_device(name, **number)
+    else:  # MindSpore 2.4
+        ms.set_context(device_target=name, **number)
+
+
+def limit_memory(gigabytes: int) -> None:
+    """Let MindSpore take so much memory of the device, and no more."""
+    size = f'{gigabytes}GB'
+    if hasattr(ms, 'runtime') and hasattr(ms.runtime, 'set_memory'):
+        ms.runtime.set_memory(init_size='1GB', increase_size='1GB', max_size=size)
+    else:  # MindSpore 2.4
+        ms.set_context(max_device_memory=size)
+
+
+def use_graphs(level: str) -> None:
+    """Compile graphs as a whole, with an optimisation level of O0 to O2."""
+    ms.set_context(mode=ms.GRAPH_MODE, jit_config={'jit_level': level})
+
+
+def first_line(text: object) -> str:
+    """Return the first line that says something."""
+    return next((line.strip() for line in str(text).splitlines() if line.strip(' -')), '')
+
+
+def _of_device(name: str) -> Any:
+    """Return the module that knows about a kind of device."""
+    contexts = getattr(ms, 'device_context', None)
+    if contexts is not None:
+        return getattr(contexts, name.lower())
+    return _OfHal(name)  # MindSpore 2.4
+
+
+class _OfHal:
+    """``mindspore.hal``, by the names that its successor has."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def is_available(self) -> bool:
+        return bool(ms.hal.is_available(self._name))
+
+    def device_count(self) -> int:
+        return int(ms.hal.device_count(self._name))
 
 
 @contextmanager

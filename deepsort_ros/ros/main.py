@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from deepsort_ros.children import end_children
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A compressed image of some kilobytes can claim a thousand million pixels; these are 200 MB.
 MAX_PIXELS = 2**26
@@ -58,7 +60,8 @@ class Stop:
 
 
 def leave(code: int) -> None:
-    """End the process at once, past threads that are inside a device driver."""
+    """End the process and those below it at once, past threads inside a device driver."""
+    end_children()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / 'deepsort_ros'
 CORE = ('tracking',)
 PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'pipeline')
 FILES = (*PIPELINE, 'mot')
-NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'ros')
+NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
 ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'info', 'cli')
 ROOMS: dict[str, tuple[str, ...]] = {
     'tracking': (),
@@ -23,6 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'resources': (),
     'motion': (),
     'kept_crops': (),
+    'children': (),
     'pipeline': PIPELINE,
     'reid': ('resources', 'settings'),
     'serving': (*PIPELINE, 'reid'),
