@@ -1,20 +1,32 @@
 # Everything from nothing: "make help" lists the targets.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test lint demo clean
+.PHONY: help env test test-oldest test-mindspore lint demo clean
 
 # The environment is complete in itself: a ROS 2 sourced in this shell takes no part.
-unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH
+unexport PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH ROS_DISTRO
+ifdef ASCEND_OPP_PATH
+# But for the compilers of CANN, which are Python packages that set_env.sh puts there.
+export PYTHONPATH := $(shell printf '%s' "$$PYTHONPATH" | tr ':' '\n' | grep -i ascend | paste -sd:)
+else
+unexport PYTHONPATH
+endif
 # Set in a Python that runs from ROS wheels, where it would keep ours from finding its libraries.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
-VENV := .venv
+# Another distribution gets an environment of its own: make test DISTRO=kilted
+DISTRO ?= jazzy
+VENV := .venv$(if $(filter-out jazzy,$(DISTRO)),-$(DISTRO))
 CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py launch lint \
   setup.py test
 LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := python -m pip --disable-pip-version-check
+OLDEST_PYTHON ?= python3.10
+VERSION ?= 2.7.0
+WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report test/reid \
+  test/test_*.py
 INSTALL_LOCAL := $(PIP) install -qq --no-deps --no-index --no-build-isolation --force-reinstall
 
 # MindSpore 2.10 has wheels for Python 3.10 to 3.12; PYTHON=... chooses one.
@@ -33,18 +45,43 @@ VISION_MSGS_DONE := $(VENV)/.vision_msgs-$(call digest,$(BUILD) interfaces)
 PACKAGE_DONE := $(VENV)/.package-$(call digest,$(BUILD) interfaces CMakeLists.txt package.xml \
   setup.py pyproject.toml config deepsort_ros launch models msg scripts)
 done = @rm -f $(VENV)/.$(1)-* && touch $@
+# An environment (folder, Python, what to install) of its own, which the commands after it use.
+define environment
+$(eval export PATH := $(CURDIR)/$(1)/bin:$(PATH))
+@test -e $(1)/bin/pip || $(2) -m venv $(1)
+@$(1)/bin/pip install -qq --disable-pip-version-check \
+  $(patsubst requirements/%,-r requirements/%,$(3))
+endef
 
 help: ## Show this help.
 	@echo 'make TARGET, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 	@echo 'Each sets up all it needs in $(VENV), without sudo.'
 
 env: $(PACKAGE_DONE) ## Build the environment: ROS 2, MindSpore, the messages, this package.
 	@echo "Ready: source $(VENV)/bin/activate"
 
-test: lint ## Run the linters, the type checker and all tests.
+ifeq ($(DISTRO),jazzy)
+test: lint ## Run the linters, the type checker and all tests (DISTRO=kilted: all of ROS there).
 	@echo 'Tests'
 	@python -m pytest test
+else
+test: env
+	@echo 'Tests with ROS 2 $(DISTRO)'
+	@python -m pytest test/ros test/replay test/launch test/packaging test/bags
+endif
+
+# By hand before a release. Both need no ROS, and environments that $(VENV) does not share.
+test-oldest: ## Run all that needs no ROS with the NumPy, SciPy and OpenCV of Ubuntu 22.04.
+	$(call environment,.venv-oldest,$(OLDEST_PYTHON),requirements/oldest.txt)
+	@python -m pip install -qq --no-deps -r requirements/oldest-no-deps.txt
+	@python -m pytest $(WITHOUT_ROS)
+
+test-mindspore: ## Run the tests of the network with another MindSpore: VERSION=2.7.0.
+	$(call environment,.venv-mindspore-$(VERSION),$(PYTHON),requirements/mindspore-$(if \
+	  $(filter 2.10%,$(VERSION)),new,old).txt mindspore==$(VERSION))
+	@python -m pip install -qq --no-deps -r requirements/trackeval.txt
+	@python -m pytest test/reid test/serving
 
 lint: env ## Run the linters and the type checker alone.
 	@echo 'Linters and type checker'
@@ -59,7 +96,7 @@ demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChal
 	@deepsort demo --output out/demo $(if $(SEQUENCE),--sequence '$(SEQUENCE)')
 
 clean: ## Remove the environment, the builds and the output.
-	rm -rf $(VENV) build install log out *.egg-info interfaces/vision_msgs/build \
+	rm -rf .venv .venv-* build install log out *.egg-info interfaces/vision_msgs/build \
 	  interfaces/vision_msgs/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
@@ -71,11 +108,19 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo 'Debian and Ubuntu have this in the package python3-venv'; exit 1; }
 
+FILES := runtime build test docs
+ifeq ($(DISTRO),jazzy)
+INSTALL := $(FILES:%=-r requirements/%.txt) -c requirements/constraints.txt
+else
+# The same, but for what is of ROS.
+INSTALL := -r requirements/$(DISTRO).txt -r $(VENV)/no_ros.txt -c $(VENV)/no_ros_constraints.txt
+endif
+
 $(REQUIREMENTS_DONE): | $(BIN)/python
-	@echo '[2/4] Requirements from PyPI (3 GB): ROS 2 Jazzy, MindSpore and the tools'
-	@$(PIP) install -qq --no-warn-conflicts -r requirements/runtime.txt \
-	  -r requirements/build.txt -r requirements/test.txt -r requirements/docs.txt \
-	  -c requirements/constraints.txt
+	@echo '[2/4] Requirements from PyPI (3 GB): ROS 2 $(DISTRO), MindSpore and the tools'
+	@grep -hv '^ros-' $(FILES:%=requirements/%.txt) > $(VENV)/no_ros.txt
+	@grep -v '^ros-' requirements/constraints.txt > $(VENV)/no_ros_constraints.txt
+	@$(PIP) install -qq --no-warn-conflicts $(INSTALL)
 	@$(PIP) install -qq --no-deps -r requirements/trackeval.txt
 	$(call done,requirements)
 

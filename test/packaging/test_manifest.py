@@ -11,10 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # Modules whose rosdep key is not the module's name.
 ROSDEP_KEYS = {
     'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'numpy': 'python3-numpy',
-    'scipy': 'python3-scipy',
+    'rosbags': 'python3-rosbags-pip', 'scipy': 'python3-scipy',
     'tabulate': 'python3-tabulate', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
+# Every file of requirements.
+FILES = sorted(path.stem for path in (ROOT / 'requirements').glob('*.txt'))
 # Modules without a rosdep key: the README has them installed with pip.
-PIP_ONLY = {'av', 'mindspore', 'onnx', 'rosbags', 'trackeval'}
+PIP_ONLY = {'av', 'mindspore', 'onnx', 'trackeval'}
 # Modules whose requirement is not the module's name, or is part of another one.
 REQUIREMENTS = {
     'cv2': 'opencv-python-headless', 'yaml': 'pyyaml', 'rclpy': 'ros-jazzy-rclpy'}
@@ -64,7 +66,7 @@ def test_requirements_name_every_imported_package():
     assert needed - required == set()
 
 
-@pytest.mark.parametrize('name', ['runtime', 'trackeval', 'build', 'docs', 'test', 'constraints'])
+@pytest.mark.parametrize('name', FILES)
 def test_every_requirement_is_pinned(name):
     for line in requirements(name):
         assert re.fullmatch(r'[\w.-]+==[\w.]+(; python_version [<>]=? "[\d.]+")?', line)

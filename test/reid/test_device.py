@@ -79,7 +79,8 @@ def test_auto_tells_of_a_board_whose_mindspore_finds_no_cann(machine, tmp_path):
 
 
 def test_a_number_that_does_not_exist_is_refused_without_a_child(machine):
-    assert select_device('Ascend', 2)[1] == 'device Ascend 2 is not available (there are 2); using CPU'
+    note = select_device('Ascend', 2)[1]
+    assert note == 'device Ascend 2 is not available (there are 2); using CPU'
     assert machine.calls == [('set_device', 'CPU', None)]
 
 

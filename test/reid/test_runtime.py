@@ -2,6 +2,9 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
+
+import pytest
 
 LIGHT = """
 import sys
@@ -63,6 +66,8 @@ def test_a_cpu_that_mindspore_already_runs_on_is_taken():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(not metadata.version('mindspore').startswith('2.10.'),
+                    reason='the threads of other versions are left as they are')
 def test_threads_of_the_pool_launch_kernels_and_stdout_stays_clean():
     done = run(LAUNCH)
     assert done.returncode == 0, done.stderr
