@@ -73,7 +73,7 @@ def select_device(device: str, device_id: int | None,
             note = f'{what}; using {name}'
             _log.warning('%s', note)
             return name, note
-        # That a MindSpore for the CPU knows no Ascend is no news to whom any device will do.
+        # That a MindSpore for the CPU knows no Ascend is no news where any device will do.
         if present or device != 'auto':
             faults[name] = fault
     reason = '; '.join(faults.values())
