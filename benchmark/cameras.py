@@ -47,6 +47,8 @@ def run_trackers(milliseconds: str, lock: str) -> int:
     class Device:
         """Takes its time, alone, then tells boxes apart by their order."""
 
+        input_size, feature_size = (128, 64), 128
+
         def describe(self) -> dict[str, Any]:
             return {'device': f'{milliseconds} ms', 'device_note': ''}
 

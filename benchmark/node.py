@@ -59,6 +59,8 @@ def run_node(setting: str, output: str) -> int:
     class Wait:
         """Takes its time without the CPU, then tells boxes apart by their order."""
 
+        input_size, feature_size = (128, 64), 128
+
         def describe(self) -> dict[str, Any]:
             return {'device': f'{setting} ms', 'device_note': ''}
 

@@ -1,4 +1,4 @@
-"""What a file holds: sequences, results, detections with features, bags, checkpoints."""
+"""What a file holds: sequences, results, detections with features, bags, appearance models."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,9 +13,14 @@ from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
 from deepsort_ros.mot.tracking import StoredFeatures
+from deepsort_ros.reid.files import BUNDLED
+from deepsort_ros.reid.files import HUB
+from deepsort_ros.reid.files import resolve
 from deepsort_ros.tracking import TrackState
 
 BAG_SUFFIXES = ('.mcap', '.db3', '.sqlite3')
+KINDS = {'.ckpt': 'appearance network checkpoint', '.mindir': 'MindIR model',
+         '.onnx': 'ONNX model'}
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -23,16 +28,18 @@ def describe(path: Path) -> dict[str, Any]:
     Return what a file or folder holds, ready to be shown or written as JSON.
 
     :raises MotFileError: nothing that is known, or malformed.
-    :raises CheckpointError: a checkpoint that is none, or not of the appearance network.
+    :raises ModelError: an appearance model that cannot be used.
     """
+    if str(path) in (BUNDLED, HUB) and not path.exists():
+        path = resolve(str(path))
     if not path.exists():
         raise MotFileError(f'{path}: no such file or folder')
     if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
         return _bag(path)
     if path.is_dir():
         return _sequence(path)
-    if path.suffix == '.ckpt':
-        return _checkpoint(path)
+    if path.suffix in KINDS:
+        return _model(path)
     if path.suffix == '.npy':
         return _features(path)
     with path.open('rb') as file:
@@ -48,7 +55,8 @@ def as_text(content: dict[str, Any], indent: str = '') -> str:
         if isinstance(value, dict):
             lines += [f'{indent}{name}:', as_text(value, indent + '  ')]
         else:
-            shown = f'{value:.6g}' if isinstance(value, float) else str(value)
+            shown = (f'{value:.6g}' if isinstance(value, float) else
+                     'not said' if value is None else str(value))
             lines.append(f'{indent}{name}: {shown}')
     return '\n'.join(line for line in lines if line)
 
@@ -85,13 +93,31 @@ def _sequence(path: Path) -> dict[str, Any]:
     return content
 
 
-def _checkpoint(path: Path) -> dict[str, Any]:
-    from deepsort_ros.reid.files import sha256
+def _model(path: Path) -> dict[str, Any]:
+    from deepsort_ros.reid.engines import ENGINES
+    from deepsort_ros.reid.engines import installed
+    from deepsort_ros.reid.model import CHECKPOINT
+    from deepsort_ros.reid.model import FILE
+    from deepsort_ros.reid.model import KEYS
+    from deepsort_ros.reid.model import read_model
     from deepsort_ros.reid.weights import feature_parameters
-    parameters = feature_parameters(path)
-    return {'kind': 'appearance network checkpoint', 'tensors': len(parameters),
-            'parameters': sum(int(value.size) for value in parameters.values()),
-            'bytes': path.stat().st_size, 'sha256': sha256(path)}
+    model = read_model(str(path))
+    content: dict[str, Any] = {'kind': KINDS[model.kind], 'bytes': path.stat().st_size,
+                               'sha256': model.sha256}
+    if model.kind == CHECKPOINT:
+        parameters = feature_parameters(path)
+        content['tensors'] = len(parameters)
+        content['parameters'] = sum(int(value.size) for value in parameters.values())
+    content['images_per_call'] = model.batch or 'any number'
+    for name in KEYS:
+        value = getattr(model, name)
+        content[name] = list(value) if isinstance(value, tuple) else value or None
+    content['origin'] = {name: origin for name, origin in model.origin.items()
+                         if origin != FILE and name in KEYS}
+    content['engines'] = {
+        name: 'installed' if installed(name) else 'not installed'
+        for name, kinds in ENGINES.items() if model.kind in kinds}
+    return content
 
 
 def _features(path: Path) -> dict[str, Any]:

@@ -35,8 +35,16 @@ from deepsort_ros.world.world import WorldConfig
 NANOSECONDS = 1_000_000_000
 
 
+# Largest appearance distance of a match where neither settings nor model say one: the paper's.
+DEFAULT_DISTANCE = 0.2
+
+
 class AppearanceEncoder(Protocol):
-    """What the pipeline needs of the appearance network."""
+    """
+    What the pipeline needs of the appearance network.
+
+    It may also have an attribute ``max_cosine_distance``, what it recommends, 0 for nothing.
+    """
 
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
                kept: Collection[Crop] = ()) -> NDArray[np.float32]:
@@ -96,10 +104,17 @@ class FrameResult:
     positions: Positions | None = None
 
 
-def tracker_config(settings: Settings) -> TrackerConfig:
+def appearance_limit(settings: Settings, encoder: AppearanceEncoder | None) -> float:
+    """Return the largest appearance distance of a match, as settings or model say."""
+    recommended = float(getattr(encoder, 'max_cosine_distance', 0.0))
+    return settings.max_cosine_distance or recommended or DEFAULT_DISTANCE
+
+
+def tracker_config(settings: Settings,
+                   encoder: AppearanceEncoder | None = None) -> TrackerConfig:
     """Return the tracker's part of the settings, times in steps of 1/frame_rate."""
     return TrackerConfig(
-        max_cosine_distance=settings.max_cosine_distance,
+        max_cosine_distance=appearance_limit(settings, encoder),
         nn_budget=settings.nn_budget,
         max_iou_distance=settings.max_iou_distance,
         max_age=settings.max_age * settings.frame_rate,
@@ -183,7 +198,8 @@ class Pipeline:
         """Start with no tracks."""
         self._settings = settings
         self._encoder = encoder
-        self._tracker = Tracker(tracker_config(settings))
+        self._config = tracker_config(settings, encoder)
+        self._tracker = Tracker(self._config)
         self._camera = _camera(settings)
         self._world: World | None = None
         self._configure_world()
@@ -203,7 +219,7 @@ class Pipeline:
             self._camera = _camera(settings)
         self._settings = settings
         self._kept.spacing = _spacing(settings)
-        self._tracker.configure(tracker_config(settings))
+        self._configure()
         self._configure_world()
 
     def _configure_world(self) -> None:
@@ -219,6 +235,10 @@ class Pipeline:
     def world(self) -> World | None:
         """Return what follows the camera's pose, None when nothing asks for it."""
         return self._world
+
+    def _configure(self) -> None:
+        self._config = tracker_config(self._settings, self._encoder)
+        self._tracker.configure(self._config)
 
     def use_encoder(self, encoder: AppearanceEncoder | None) -> None:
         """Use another encoder, or none, from the next frame on; tracks live on."""
@@ -304,6 +324,9 @@ class Pipeline:
         if (self._encoder is None or frame.image is None or self._settings.appearance == 'off'
                 or self.encoder_error is not None or len(detections) == 0):
             return None, 0, {}
+        if appearance_limit(self._settings, self._encoder) != self._config.max_cosine_distance:
+            # Its model was loaded only now, or is another one.
+            self._configure()
         demand = self._tracker.demand(detections, dt, self._kept.counts())
         chosen = demand.detections
         spared = ~chosen & (detections.score >= self._settings.min_confidence)
@@ -317,6 +340,9 @@ class Pipeline:
             self.encoder_error = f'{type(error).__name__}: {error}'
             return None, 0, {}
         count = int(np.count_nonzero(chosen))
+        if self._tracker.feature_length not in (0, encoded.shape[1]):
+            # Another model was loaded: what it makes cannot be compared with what is there.
+            self._tracker.forget_features()
         self._tracker.describe(tracks, encoded[count:])
         self._kept.drop_newest(demand.kept)
         features = np.full((len(detections), encoded.shape[1]), np.nan, dtype=np.float32)

@@ -53,20 +53,31 @@ class Settings:
 
     device: str = _setting(
         'auto', 'where the appearance network runs; auto takes the first of Ascend, GPU, CPU '
-        'that works', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+        'that works; TensorRT and OpenVINO are for engine onnxruntime, where it has them',
+        choices=('auto', 'Ascend', 'GPU', 'CPU', 'TensorRT', 'OpenVINO'))
     device_id: int = _setting(
         0, 'index of the Ascend or GPU device', minimum=0, maximum=1023)
     model: str = _setting(
-        'bundled', 'checkpoint of the appearance network: "bundled", "hub" (the published one, '
-        'once "deepsort fetch-model hub" has got it), or a path')
+        'bundled', 'appearance model: "bundled", "hub" (the published one, once "deepsort '
+        'fetch-model hub" has got it), or the path of a .ckpt, .mindir or .onnx')
+    engine: str = _setting(
+        'auto', 'what runs the model; auto: MindSpore for .ckpt and .mindir, onnxruntime for '
+        '.onnx; onnxruntime also runs .ckpt, mindspore_lite also .mindir',
+        choices=('auto', 'mindspore', 'onnxruntime', 'mindspore_lite'))
     precision: str = _setting(
         'fp32', 'arithmetic of the network; fp16 is for Ascend and GPU', choices=('fp32', 'fp16'))
     batch_buckets: tuple[int, ...] = _setting(
         (1, 2, 4, 8, 16, 32), 'batch sizes the network is compiled for, ascending; a batch is '
-        'padded to the next one', minimum=1, maximum=1024)
+        'padded to the next one; onnxruntime on a CPU takes any number, up to the last of them',
+        minimum=1, maximum=1024)
     color_order: str = _setting(
-        'rgb', 'channel order the network is fed; bgr repeats the published evaluation, which '
-        'fed OpenCV crops to a network trained on RGB', choices=('rgb', 'bgr'))
+        'auto', 'channel order the network is fed; auto: as the model says, else rgb; bgr repeats '
+        'the published evaluation, which fed OpenCV crops to a network trained on RGB',
+        choices=('auto', 'rgb', 'bgr'))
+    normalisation: str = _setting(
+        'auto', 'what pixels of 0 to 255 are made into; auto: as the model says, else imagenet; '
+        'unit: 0 to 1; signed: -1 to 1; none: left as they are',
+        choices=('auto', 'imagenet', 'unit', 'signed', 'none'))
     appearance: str = _setting(
         'always', 'when features are computed: for every detection, only where motion leaves '
         'the assignment open, or never', choices=('always', 'on_demand', 'off'), dynamic=True)
@@ -104,9 +115,9 @@ class Settings:
         'one of another class that nobody else wants, where their IoU is at least this: '
         'detectors change their mind; 1: never', minimum=0.0, maximum=1.0, dynamic=True)
     max_cosine_distance: float = _setting(
-        0.25, 'largest appearance distance (1 - cosine similarity) of a match; a matter of the '
-        'network: 0.25 suits the bundled one, 0.2 the published one', minimum=0.0, maximum=2.0,
-        dynamic=True)
+        0.0, 'largest appearance distance (1 - cosine similarity) of a match; 0: as the model '
+        'says, 0.2 where it says nothing ("deepsort evaluate-reid" measures it)', minimum=0.0,
+        maximum=2.0, dynamic=True)
     nn_budget: int = _setting(
         100, 'features kept per track, the newest', minimum=1, maximum=10000, dynamic=True)
     max_iou_distance: float = _setting(

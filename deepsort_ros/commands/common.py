@@ -20,6 +20,7 @@ import yaml
 from deepsort_ros.settings import read_parameter_file
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
+from deepsort_ros.settings import SPECS
 from deepsort_ros.settings import TYPES
 
 PRESETS = {'robot': 'config/tracker.yaml', 'reference': 'config/reference.yaml',
@@ -47,11 +48,20 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--params', type=Path, metavar='FILE', help='ROS parameter file')
     group.add_argument('--appearance', choices=('always', 'on_demand', 'off'),
                        help='when appearance features are computed')
-    group.add_argument(
-        '--model', help='checkpoint of the appearance network: "bundled", "hub" or a path')
-    group.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    add_model(group)
     group.add_argument('--set', action='append', default=[], metavar='NAME=VALUE',
                        help='any setting, for example max_age=2.0; may be repeated')
+
+
+def add_model(parser: Any) -> None:
+    """Add the options that choose model, engine and device; None where they are not given."""
+    parser.add_argument(
+        '--model', help='appearance model: "bundled", "hub", or the path of a .ckpt, .mindir or '
+        '.onnx')
+    parser.add_argument('--engine', choices=SPECS['engine'].choices,
+                        help='what runs the model (default: auto)')
+    parser.add_argument('--device', choices=SPECS['device'].choices,
+                        help='where (default: auto)')
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +81,7 @@ def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) 
         changes.update(preset(args.preset))
     if args.params:
         changes.update(read_parameter_file(args.params))
-    for name in ('appearance', 'model', 'device'):
+    for name in ('appearance', 'model', 'engine', 'device'):
         if getattr(args, name) is not None:
             changes[name] = getattr(args, name)
     for assignment in args.set:
@@ -95,9 +105,10 @@ def create_encoder(settings: Settings) -> Any:
         return None
     from deepsort_ros.reid.encoder import Encoder
     encoder = Encoder.create(
-        model=settings.model, device=settings.device, device_id=settings.device_id,
-        precision=settings.precision, batch_buckets=settings.batch_buckets,
-        color_order=settings.color_order)
+        model=settings.model, engine=settings.engine, device=settings.device,
+        device_id=settings.device_id, precision=settings.precision,
+        batch_buckets=settings.batch_buckets, color_order=settings.color_order,
+        normalisation=settings.normalisation)
     encoder.warm_up(lambda text: print(f'deepsort: {text}', file=sys.stderr))
     return encoder
 

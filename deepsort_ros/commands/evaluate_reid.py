@@ -7,8 +7,12 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.settings import SPECS
+
+CHOSEN = ('model', 'engine', 'device', 'color_order', 'normalisation')
 
 
 def add(commands: Any) -> None:
@@ -25,11 +29,11 @@ def add(commands: Any) -> None:
         'folder per identity')
     parser.add_argument('--held-out', type=int, metavar='N',
                         help='only the last N identities of the training set')
-    parser.add_argument('--model', default='bundled',
-                        help='bundled (default), hub, or the path of a checkpoint')
-    parser.add_argument('--device', default='auto', choices=('auto', 'Ascend', 'GPU', 'CPU'))
-    parser.add_argument('--color-order', default='rgb', choices=('rgb', 'bgr'),
-                        help='channel order the network is fed (default: rgb)')
+    add_model(parser)
+    parser.add_argument('--color-order', choices=SPECS['color_order'].choices,
+                        help='channel order the network is fed (default: as the model says)')
+    parser.add_argument('--normalisation', choices=SPECS['normalisation'].choices,
+                        help='what pixels are made into (default: as the model says)')
     parser.add_argument('--picture', type=Path, metavar='FILE',
                         help='draw some queries with what was found first')
     parser.add_argument('--queries', type=int, default=8, metavar='N',
@@ -44,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.evaluation import encode_crops
     from deepsort_ros.reid.evaluation import score_features
     from deepsort_ros.reid.evaluation import write_picture
-    test = read_test(args.data, args.held_out)
-    encoder = Encoder.create(args.model, args.device, color_order=args.color_order,
-                             batch_buckets=(8, 32))
+    given = {name: getattr(args, name) for name in CHOSEN if getattr(args, name) is not None}
+    encoder = Encoder.create(**{'model': 'bundled', **given}, batch_buckets=(8, 32))
+    test = read_test(args.data, args.held_out, encoder.input_size)
     with progress_bar('encoding', 'crop', args.json) as progress:
         features = encode_crops(encoder, test.crops, progress)
     scores = score_features(features, test)

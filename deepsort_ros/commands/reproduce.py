@@ -10,6 +10,7 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import preset
 from deepsort_ros.commands.common import progress_bar
@@ -35,27 +36,24 @@ def add(commands: Any) -> None:
     inputs.add_argument('--features', type=Path, metavar='DIR',
                         help='NAME.npy per sequence, N x 138: detections with features computed '
                         'before, for instance by the original code; no network is used')
-    parser.add_argument('--model', default='bundled',
-                        help='bundled (default), hub (the published network, once "deepsort '
-                        'fetch-model hub" has got it), or the path of a checkpoint')
-    parser.add_argument('--device', choices=('auto', 'Ascend', 'GPU', 'CPU'))
+    add_model(parser)
     parser.add_argument('--output', type=Path, default=Path('out/reproduce'), metavar='FOLDER',
                         help='features, results and histories (default: out/reproduce)')
     add_json(parser)
 
 
-def settings_for(model: str, device: str | None) -> Settings:
+def settings_for(model: str | None, device: str | None, engine: str | None = None) -> Settings:
     """
-    Return the published settings for a model.
+    Return the published settings for a model, by default the bundled one.
 
     Only the published network is fed BGR, as it was then; others are fed what they were trained
     on.
     """
-    changes: dict[str, Any] = {**preset('mot16'), 'model': model}
-    if device is not None:
-        changes['device'] = device
+    changes = preset('mot16')
+    given = (('model', model), ('device', device), ('engine', engine))
+    changes.update({name: value for name, value in given if value is not None})
     if model != HUB:
-        changes['color_order'] = 'rgb'
+        changes['color_order'] = 'auto'
     return Settings().replace(changes)
 
 
@@ -64,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.reproduction import format_reproduction
     from deepsort_ros.mot.reproduction import Inputs
     from deepsort_ros.mot.reproduction import reproduce
-    settings = settings_for(args.model, args.device)
+    settings = settings_for(args.model, args.device, args.engine)
     try:
         found = reproduce(Inputs(args.folder, args.detections, args.features), args.output,
                           settings, lambda: create_encoder(settings),

@@ -51,13 +51,14 @@ PUBLISHED_NOTE = (
     'Counted as it was published: results on distractors are false alarms, while the rules of '
     'MOT16 above leave them out. The published rows were measured with the detections of the '
     'DeepSORT paper, not the public ones.')
-FEATURE_SIZE = 128
 
 Progress = Callable[[int, int], None]
 
 
 class DescribedEncoder(AppearanceEncoder, Protocol):
     """An encoder that can say what it is."""
+
+    feature_size: int
 
     def describe(self) -> dict[str, Any]:
         """Return device, model, sha256 and the like."""
@@ -195,9 +196,9 @@ def _compute_features(sequences: list[Sequence], folder: Path,
     # One bar over all sequences: its end is the end.
     with show('features', 'crop') as progress:
         for sequence in missing:
-            write_features(sequence, encoder, FEATURE_SIZE, folder / f'{sequence.name}.npy',
-                           lambda done, start=before: progress(  # type: ignore[misc]
-                               start + done, total))
+            write_features(
+                sequence, encoder, encoder.feature_size, folder / f'{sequence.name}.npy',
+                lambda done, start=before: progress(start + done, total))  # type: ignore[misc]
             before += len(sequence.detections or ())
 
 

@@ -26,6 +26,7 @@ from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import table_from_array
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.pipeline import appearance_limit
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import NANOSECONDS

@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.reid.network import HEIGHT
-from deepsort_ros.reid.network import WIDTH
-
+# Height and width of a crop, pixels.
+SIZE = (128, 64)
 NAME = re.compile(r'(-1|\d+)_c(\d+).*\.(?:jpg|jpeg|png)', re.IGNORECASE)
 SUFFIXES = ('.jpg', '.jpeg', '.png')
 TRAIN, QUERY, GALLERY = 'bounding_box_train', 'query', 'bounding_box_test'
@@ -34,7 +33,7 @@ class Crops:
     """
     Crops of people, decoded.
 
-    :param images: (N, 128, 64, 3) uint8, RGB.
+    :param images: (N, H, W, 3) uint8, RGB.
     :param identity: (N,) int64, as in the file names.
     :param camera: (N,) int64, as in the file names.
     """
@@ -66,26 +65,29 @@ class Crops:
         return self.select(~last), self.select(last)
 
 
-def read_crops(folder: Path) -> Crops:
+def read_crops(folder: Path, size: tuple[int, int] = SIZE) -> Crops:
     """
     Read a training set: Market-1501, a folder of crops named as there, or folders of crops.
 
+    :param size: H, W; images of others are resized.
     :raises DatasetError: see :func:`read_market1501` and :func:`read_folders`.
     """
     if (folder / TRAIN).is_dir():
-        return read_market1501(folder / TRAIN)
+        return read_market1501(folder / TRAIN, size=size)
     if folder.is_dir() and not _images(folder) and any(p.is_dir() for p in folder.iterdir()):
-        return read_folders(folder)
-    return read_market1501(folder)
+        return read_folders(folder, size)
+    return read_market1501(folder, size=size)
 
 
-def read_market1501(folder: Path, distractors: bool = False) -> Crops:
+def read_market1501(folder: Path, distractors: bool = False,
+                    size: tuple[int, int] = SIZE) -> Crops:
     """
     Read every image of a folder in the order of its name, ``identity_cCAMERA...jpg``.
 
     Identity -1 (junk) is left out.
 
     :param distractors: keep identity 0, people who are nobody's match.
+    :param size: H, W; images of others are resized.
     :raises DatasetError: no folder, no image, a name of another form, or a damaged image.
     """
     if not folder.is_dir():
@@ -99,16 +101,17 @@ def read_market1501(folder: Path, distractors: bool = False) -> Crops:
             labels.append((path, int(match[1]), int(match[2])))
     if not labels:
         raise DatasetError(f'{folder} holds no image named like 0002_c1s1_000451_03.jpg')
-    return _decoded(labels)
+    return _decoded(labels, size)
 
 
-def read_folders(folder: Path) -> Crops:
+def read_folders(folder: Path, size: tuple[int, int] = SIZE) -> Crops:
     """
     Read a folder that holds a folder of images for each identity.
 
     Identities are numbered from 1 in the order of their names. The camera is what follows ``_c``
     in the name of an image, 0 without.
 
+    :param size: H, W; images of others are resized.
     :raises DatasetError: no image in one of the folders, or a damaged image.
     """
     labels = []
@@ -120,23 +123,24 @@ def read_folders(folder: Path) -> Crops:
         for path in images:
             match = re.search(r'_c(\d+)', path.name)
             labels.append((path, identity, int(match[1]) if match else 0))
-    return _decoded(labels)
+    return _decoded(labels, size)
 
 
 def _images(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
-def _decoded(labels: list[tuple[Path, int, int]]) -> Crops:
-    images = np.empty((len(labels), HEIGHT, WIDTH, 3), dtype=np.uint8)
+def _decoded(labels: list[tuple[Path, int, int]], size: tuple[int, int]) -> Crops:
+    height, width = size
+    images = np.empty((len(labels), height, width, 3), dtype=np.uint8)
 
     def decode(row: int) -> None:
         path = labels[row][0]
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise DatasetError(f'{path} is not an image')
-        if image.shape[:2] != (HEIGHT, WIDTH):
-            image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        if image.shape[:2] != size:
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         images[row] = image[..., ::-1]
 
     with ThreadPoolExecutor(2) as pool:
@@ -177,7 +181,8 @@ def retrieval_test(crops: Crops) -> RetrievalTest:
     return RetrievalTest(crops, np.sort(first), cross_camera)
 
 
-def read_test(folder: Path, held_out: int | None = None) -> RetrievalTest:
+def read_test(folder: Path, held_out: int | None = None,
+              size: tuple[int, int] = SIZE) -> RetrievalTest:
     """
     Read a test set.
 
@@ -185,15 +190,16 @@ def read_test(folder: Path, held_out: int | None = None) -> RetrievalTest:
     training set, and where ``held_out`` is given, the last identities are; else all crops are.
 
     :param held_out: how many identities; None: 150 of a Market-1501 training set, else all.
+    :param size: H, W of the crops; images of others are resized.
     :raises DatasetError: the data cannot be used.
     """
     if held_out is None and (folder / QUERY).is_dir() and (folder / GALLERY).is_dir():
-        query = read_market1501(folder / QUERY)
-        gallery = read_market1501(folder / GALLERY, distractors=True)
+        query = read_market1501(folder / QUERY, size=size)
+        gallery = read_market1501(folder / GALLERY, True, size)
         both = Crops(*(np.concatenate((getattr(query, name), getattr(gallery, name)))
                        for name in ('images', 'identity', 'camera')))
         return RetrievalTest(both, np.arange(len(query)), cross_camera=True)
     if held_out is None and ((folder / TRAIN).is_dir() or folder.name == TRAIN):
         held_out = HELD_OUT
-    crops = read_crops(folder)
+    crops = read_crops(folder, size)
     return retrieval_test(crops if held_out is None else crops.split(held_out)[1])

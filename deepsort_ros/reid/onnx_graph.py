@@ -28,21 +28,27 @@ METADATA_KEY = 'deepsort_ros'
 MODEL = {'ir_version': 1, 'producer_name': 2, 'graph': 7, 'opset_import': 8, 'metadata_props': 14}
 GRAPH = {'node': 1, 'name': 2, 'initializer': 5, 'input': 11, 'output': 12}
 NODE = {'input': 1, 'output': 2, 'name': 3, 'op_type': 4, 'attribute': 5}
-FLOAT = 1
+# TensorProto.DataType.
+FLOAT, FLOAT16 = 1, 10
 ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS = 1, 2, 3, 7
 
 
 def onnx_model(architecture: Architecture, folded: Parameters, batch: int = 0,
-               metadata: Mapping[str, Any] | None = None) -> bytes:
+               metadata: Mapping[str, Any] | None = None, half: bool = False) -> bytes:
     """
     Return a network as the content of an ``.onnx`` file.
 
     :param folded: weights and biases by layer, :func:`deepsort_ros.reid.folding.fold`.
     :param batch: images per call; 0 leaves it open.
     :param metadata: a description of the model, kept in it.
+    :param half: compute in half precision; images and features stay float32.
     """
-    graph = OnnxGraph(folded)
-    x = architecture.build(graph, 'images')
+    graph = OnnxGraph(folded, half)
+    if half:
+        x = architecture.build(graph, graph.node('Cast', 'images', to=FLOAT16))
+        x = graph.node('Cast', x, to=FLOAT)
+    else:
+        x = architecture.build(graph, 'images')
     length = graph.node('ReduceL2', x, axes=[1], keepdims=1)
     least = graph.constant('smallest_length', np.array(SMALLEST_LENGTH, dtype=np.float32))
     graph.node('Div', x, graph.node('Max', length, least), output='features')
@@ -65,9 +71,10 @@ def metadata_entry(key: str, value: str) -> bytes:
 class OnnxGraph:
     """A graph as it grows: a :class:`deepsort_ros.reid.architectures.Graph`."""
 
-    def __init__(self, folded: Parameters) -> None:
-        """Take weights and biases by layer."""
+    def __init__(self, folded: Parameters, half: bool = False) -> None:
+        """Take weights and biases by layer, to be stored in half precision or not."""
         self._folded = folded
+        self._half = half
         self._nodes: list[bytes] = []
         self._initializers: list[bytes] = []
 
@@ -82,16 +89,18 @@ class OnnxGraph:
               for name, value in attributes.items()))))
         return output
 
-    def constant(self, name: str, value: NDArray[np.float32]) -> str:
+    def constant(self, name: str, value: NDArray[np.float32], half: bool = False) -> str:
         """Add a constant and return its name."""
+        content = np.ascontiguousarray(value, '<f2' if half else '<f4').tobytes()
         self._initializers.append(b''.join((
-            *(wire.varint(1, size) for size in value.shape), wire.varint(2, FLOAT),
-            wire.chunk(8, name), wire.chunk(9, np.ascontiguousarray(value, '<f4').tobytes()))))
+            *(wire.varint(1, size) for size in value.shape),
+            wire.varint(2, FLOAT16 if half else FLOAT), wire.chunk(8, name),
+            wire.chunk(9, content))))
         return name
 
     def weights(self, layer: str) -> list[str]:
         """Add the weight and the bias of a layer and return their names."""
-        return [self.constant(name, self._folded[name])
+        return [self.constant(name, self._folded[name], self._half)
                 for name in (f'{layer}.weight', f'{layer}.bias')]
 
     def convolution(self, layer: str, x: str, stride: int = 1, groups: int = 1) -> str:

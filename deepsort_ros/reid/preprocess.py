@@ -1,16 +1,26 @@
 """From boxes to pixels, and from 8-bit crops to the numbers the network is fed."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 
 # ImageNet mean and standard deviation of red, green, blue in [0, 1].
 MEAN = np.array([0.485, 0.456, 0.406])
 STD = np.array([0.229, 0.224, 0.225])
 
-SCALE = (1.0 / (255.0 * STD)).astype(np.float32)
-OFFSET = (-MEAN / STD).astype(np.float32)
+
+def scaling(mean: ArrayLike, std: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (3,) scale and (3,) offset: (x / 255 - mean) / std is x * scale + offset."""
+    deviation = np.asarray(std, dtype=np.float64)
+    return ((1.0 / (255.0 * deviation)).astype(np.float32),
+            (-np.asarray(mean, dtype=np.float64) / deviation).astype(np.float32))
+
+
+SCALE, OFFSET = scaling(MEAN, STD)
 
 
 def crop_bounds(tlwh: NDArray[np.float64], height: int, width: int) -> NDArray[np.int64]:
@@ -83,17 +93,29 @@ def keep(image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
     return crops
 
 
+def put(kept: Iterable[NDArray[np.uint8]], places: NDArray[np.uint8]) -> None:
+    """Copy kept crops into (N, H, W, 3) places; those of another size are resized."""
+    for crop, place in zip(kept, places):
+        if crop.shape == place.shape:
+            place[:] = crop
+        else:
+            cv2.resize(crop, (place.shape[1], place.shape[0]), dst=place)
+
+
 def normalise(crops: NDArray[np.uint8], swap: bool = False,
-              out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+              out: NDArray[np.float32] | None = None, scale: NDArray[np.float32] = SCALE,
+              offset: NDArray[np.float32] = OFFSET) -> NDArray[np.float32]:
     """
     Return (N, 3, H, W) normalised float32 from (N, H, W, 3) uint8, channels in RGB order.
 
     :param swap: the channels of the crops are in BGR order.
-    :param out: of that shape, filled and returned; made when None.
+    :param out: of that shape, any strides, filled and returned; made when None.
+    :param scale: (3,), :param offset: (3,): x becomes x * scale + offset, by channel of the
+        outcome; by default what :func:`scaling` gives for ``MEAN`` and ``STD``.
     """
     planes = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32) if out is None else out
     for channel in range(3):
-        np.multiply(crops[..., 2 - channel if swap else channel], SCALE[channel],
+        np.multiply(crops[..., 2 - channel if swap else channel], scale[channel],
                     out=planes[:, channel])
-        planes[:, channel] += OFFSET[channel]
+        planes[:, channel] += offset[channel]
     return planes

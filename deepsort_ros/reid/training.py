@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import read_crops
@@ -20,10 +21,12 @@ from deepsort_ros.reid.dataset import RetrievalTest
 from deepsort_ros.reid.device import join_group
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.encoder import Encoder
+from deepsort_ros.reid.engines.mindspore_engine import of_parameters
 from deepsort_ros.reid.evaluation import encode_crops
 from deepsort_ros.reid.evaluation import ReidScores
 from deepsort_ros.reid.evaluation import score_features
 from deepsort_ros.reid.journal import Journal
+from deepsort_ros.reid.model import bare_model
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.preprocess import normalise
@@ -202,8 +205,8 @@ class _Run:
         """Test the network as it is."""
         parameters = {name: parameter.asnumpy()
                       for name, parameter in self.network.parameters_dict().items()}
-        encoder = Encoder(parameters, device=self._device, device_note='', precision='fp32',
-                          batch_buckets=(32,), color_order='rgb', identity={})
+        encoder = Encoder(bare_model(recognise(parameters)), 'mindspore',
+                          of_parameters(parameters, self._device, (32,)), (32,))
         return score_features(encode_crops(encoder, test.crops), test)
 
     def state(self) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Appearance:
             return None
         return f'{why}; tried again in {left:.0f} s, or at once by the reset service'
 
+    @property
+    def max_cosine_distance(self) -> float:
+        """Return what the network recommends, 0 for nothing."""
+        return self._network.max_cosine_distance
+
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""
         facts = self._network.describe()

@@ -19,6 +19,7 @@ from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import cut
 from deepsort_ros.reid.preprocess import keep
+from deepsort_ros.reid.preprocess import put
 from deepsort_ros.reid.preprocess import showing
 from deepsort_ros.serving.backoff import Backoff
 from deepsort_ros.serving.batching import Batch
@@ -30,7 +31,8 @@ from deepsort_ros.settings import Settings
 
 # Settings of the network, and so of all cameras that share it.
 NETWORK_SETTINGS = (
-    'device', 'device_id', 'model', 'precision', 'batch_buckets', 'color_order')
+    'engine', 'device', 'device_id', 'model', 'precision', 'batch_buckets', 'color_order',
+    'normalisation')
 # What drivers, MindSpore, OpenCV and C++ say when memory ran out.
 OUT_OF_MEMORY = re.compile(
     r"out ?of ?memory|memory (is not|isn't|not) enough|insufficient memory|bad_?alloc"
@@ -54,7 +56,7 @@ def load_encoder(settings: Settings, progress: Progress) -> Any:
     """
     Return the encoder of the settings, compiled.
 
-    Imports MindSpore here, on first use: that takes seconds, and ``appearance: off`` needs none
+    Imports the engine here, on first use: that takes seconds, and ``appearance: off`` needs none
     of it.
 
     :param progress: called before every long step; what it raises ends the loading.
@@ -85,8 +87,8 @@ class SharedEncoder:
         """
         Load nothing yet.
 
-        :param load: returns an ``AppearanceEncoder`` that also has ``describe()``; called on the
-            one thread that uses it.
+        :param load: returns an ``AppearanceEncoder`` that also has ``describe()``,
+            ``input_size`` and ``feature_size``; called on the one thread that uses it.
         """
         self._load_encoder = load
         self._settings: Settings | None = None
@@ -97,6 +99,7 @@ class SharedEncoder:
         self._attempted: list[threading.Event] = []
         self._waiting: deque[Request] = deque()
         self._limit: int | None = None
+        self._distance = 0.0
         self._worked_at = 0.0
         self._changed = threading.Condition()
         self._stopping = False
@@ -120,6 +123,11 @@ class SharedEncoder:
     def retry_in(self) -> float:
         """Seconds until a network that could not be loaded is tried again."""
         return self._backoff.left
+
+    @property
+    def max_cosine_distance(self) -> float:
+        """Return what the network loaded last recommends, 0 for nothing."""
+        return self._distance
 
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""
@@ -192,29 +200,33 @@ class SharedEncoder:
         :raises Unavailable: there is no network now.
         :raises Exception: what the network raised for these crops.
         """
-        from deepsort_ros.reid.network import FEATURE_SIZE
-        from deepsort_ros.reid.network import HEIGHT
-        from deepsort_ros.reid.network import WIDTH
-
+        encoder = self._loaded()
         bounds = crop_bounds(tlwh, image.shape[0], image.shape[1])
         shown = showing(bounds)
-        features = np.full((len(tlwh) + len(kept), FEATURE_SIZE), np.nan, dtype=np.float32)
+        features = np.full(
+            (len(tlwh) + len(kept), encoder.feature_size), np.nan, dtype=np.float32)
         order = np.append(shown, np.arange(len(tlwh), len(features)))
         if len(order):
-            crops = np.empty((len(order), HEIGHT, WIDTH, 3), np.uint8)
+            crops = np.empty((len(order), *encoder.input_size, 3), np.uint8)
             cut(image, bounds[shown], encoding, crops[:len(shown)])
-            for place, crop in zip(crops[len(shown):], kept):
-                place[:] = crop
+            put(kept, crops[len(shown):])
             features[order] = self._wait_for(Request(crops))
         return features
 
     def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
              encoding: str) -> list[Crop | None]:
-        """Return what boxes show, as ``AppearanceEncoder`` does."""
-        from deepsort_ros.reid.network import HEIGHT
-        from deepsort_ros.reid.network import WIDTH
+        """
+        Return what boxes show, as ``AppearanceEncoder`` does.
 
-        return keep(image, tlwh, encoding, (HEIGHT, WIDTH))
+        :raises Unavailable: there is no network now.
+        """
+        return keep(image, tlwh, encoding, self._loaded().input_size)
+
+    def _loaded(self) -> Any:
+        encoder = self._encoder
+        if encoder is None:
+            raise Unavailable('the network is not loaded')
+        return encoder
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread after what it does; False when it did not end in time [s]."""
@@ -293,6 +305,8 @@ class SharedEncoder:
                 _log.info('the appearance network is loaded')
         with self._changed:
             self._encoder, self._load_error = encoder, error
+            if encoder is not None:
+                self._distance = getattr(encoder, 'max_cosine_distance', 0.0)
             attempted, self._attempted = self._attempted, []
         for event in attempted:
             event.set()

@@ -68,6 +68,11 @@ class Tracker:
         self._gallery.resize(config.nn_budget)
         self._matcher = Matcher(self._table, self._gallery, self._votes, config)
 
+    def forget_features(self) -> None:
+        """Forget what all tracks look like; features of another length may come."""
+        self._gallery = Gallery(self._config.nn_budget)
+        self._matcher = Matcher(self._table, self._gallery, self._votes, self._config)
+
     @property
     def _form(self) -> kalman.Form:
         return kalman_form(self._config)
@@ -109,6 +114,11 @@ class Tracker:
         tracker._votes.load(state)
         tracker.configure(config)
         return tracker
+
+    @property
+    def feature_length(self) -> int:
+        """Length of the features held, 0 while none ever came."""
+        return self._gallery.feature_length
 
     @property
     def nbytes(self) -> int:

@@ -185,7 +185,7 @@ def test_a_device_that_is_not_there_is_replaced_aloud(random_checkpoint, caplog)
     assert made.device_note.startswith('device Ascend 1 is not available (')
     assert 'using CPU' in made.device_note and 'using fp32' in made.device_note
     assert [record.name for record in caplog.records] == [
-        'deepsort_ros.reid.device', 'deepsort_ros.reid.encoder']
+        'deepsort_ros.reid.device', 'deepsort_ros.reid.engines.mindspore_engine']
 
 
 def test_warm_up_can_be_stopped_between_buckets(random_checkpoint):
@@ -204,6 +204,9 @@ def test_warm_up_can_be_stopped_between_buckets(random_checkpoint):
 def test_the_description_names_what_runs(encoder, random_checkpoint):
     import hashlib
     assert encoder.describe() == {
-        'device': 'CPU', 'device_note': '', 'model': str(random_checkpoint),
+        'device': 'CPU', 'device_note': '', 'engine': 'mindspore',
+        'model': str(random_checkpoint),
         'sha256': hashlib.sha256(random_checkpoint.read_bytes()).hexdigest(),
-        'precision': 'fp32', 'batch_buckets': BUCKETS, 'color_order': 'rgb'}
+        'architecture': 'DeepSORT network of the MindSpore ModelZoo', 'input': '128x64 NCHW',
+        'color_order': 'rgb', 'feature_size': 128, 'max_cosine_distance': 0.0,
+        'precision': 'fp32', 'batch_buckets': BUCKETS}

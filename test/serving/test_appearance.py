@@ -22,6 +22,8 @@ MINDSPORE_SAYS = ("Malloc for kernel output failed, Memory isn't enough, node:De
 class Device:
     """An encoder whose device holds so many crops at once, or fails with an error."""
 
+    input_size, feature_size = (128, 64), 128
+
     def __init__(self):
         self.room, self.error, self.calls = 100, None, []
 

@@ -18,6 +18,8 @@ POISON = 13
 class Device:
     """Gives the grey of a crop for its feature, when it is let go; fails for one grey."""
 
+    input_size, feature_size = (128, 64), 128
+
     def __init__(self):
         self.batches, self.go, self.entered = [], threading.Event(), threading.Event()
         self.error, self.threads, self.room = None, set(), 100

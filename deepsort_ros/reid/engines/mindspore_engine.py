@@ -1,0 +1,107 @@
+"""MindSpore: checkpoints as cells, ``.mindir`` files as graphs."""
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.device import DEVICES
+from deepsort_ros.reid.device import select_device
+from deepsort_ros.reid.engines import EngineError
+from deepsort_ros.reid.engines import first_line
+from deepsort_ros.reid.engines import Options
+from deepsort_ros.reid.files import ModelError
+from deepsort_ros.reid.folding import fold
+from deepsort_ros.reid.model import CHECKPOINT
+from deepsort_ros.reid.model import Model
+from deepsort_ros.reid.network import AppearanceNetwork
+from deepsort_ros.reid.runtime import ms
+from deepsort_ros.reid.runtime import nn
+
+_log = logging.getLogger(__name__)
+
+
+class MindSporeEngine:
+    """A compiled graph of MindSpore."""
+
+    def __init__(self, infer: Any, device: str, note: str, precision: str,
+                 batches: tuple[int, ...]) -> None:
+        """Take a callable on tensors."""
+        self._infer = infer
+        self.device = device
+        self.note = note
+        self.precision = precision
+        self.batches = batches
+
+    def run(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """Return the features of a batch."""
+        return np.asarray(self._infer(ms.Tensor.from_numpy(images)).asnumpy())
+
+
+def load(model: Model, options: Options) -> MindSporeEngine:
+    """
+    Return a model in MindSpore.
+
+    :raises ModelError: MindSpore cannot load the model.
+    :raises EngineError: it knows no such device.
+    :raises DeviceError: no device can run it.
+    """
+    if options.device != 'auto' and options.device not in DEVICES:
+        raise EngineError(f'device: {options.device!r} is not one of auto, {", ".join(DEVICES)}, '
+                          'as mindspore has them')
+    device, note = select_device(options.device, options.device_id)
+    precision = options.precision
+    refused = ''
+    if precision == 'fp16' and device == 'CPU':
+        refused = 'precision fp16 is not for the CPU; using fp32'
+    elif precision == 'fp16' and model.kind != CHECKPOINT:
+        refused = f'precision fp16: {model.path.name} computes as it was written'
+    if refused:
+        _log.warning('%s', refused)
+        precision, note = 'fp32', '; '.join(filter(None, (note, refused)))
+    batches = (model.batch,) if model.batch else options.batch_buckets
+    if model.kind == CHECKPOINT:
+        infer = _cell(checkpoint.feature_parameters(model.path), precision)
+    else:
+        infer = _graph(model, batches[0])
+    return MindSporeEngine(infer, device, note, precision, batches)
+
+
+def of_parameters(parameters: checkpoint.Parameters, device: str,
+                  batch_buckets: tuple[int, ...]) -> MindSporeEngine:
+    """
+    Return a network with these parameters, as trained, where MindSpore runs already.
+
+    :param device: its name.
+    """
+    return MindSporeEngine(_cell(parameters, 'fp32'), device, '', 'fp32', batch_buckets)
+
+
+def _cell(parameters: checkpoint.Parameters, precision: str) -> Any:
+    network = AppearanceNetwork(folded=True)
+    checkpoint.assign(network, fold(parameters))
+    network.set_train(False)
+    if precision == 'fp16':
+        network.to_float(ms.float16)
+
+    @ms.jit
+    def infer(images: Any) -> Any:
+        return network(images)
+
+    return infer
+
+
+def _graph(model: Model, batch: int) -> Any:
+    size = ((3, model.height, model.width) if model.layout == 'NCHW'
+            else (model.height, model.width, 3))
+    try:
+        graph = nn.GraphCell(ms.load(str(model.path)))
+        # Compiled only now, and a fault of the file shows only then.
+        graph(ms.Tensor(np.zeros((batch, *size), np.float32)))
+    except Exception as error:
+        # MindSpore raises a different type for nearly every kind of damage.
+        raise ModelError(f'{model.path}: mindspore cannot load it: {first_line(error)}') from error
+    return graph
