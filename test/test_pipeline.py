@@ -230,3 +230,48 @@ def test_only_the_tracks_asked_for_are_published(changes, states) -> None:
     tracks = pipeline.process(frame(4, (both[0], (600, 0, 20, 40)))).tracks
     assert set(tracks.state.tolist()) == set(TrackState)
     assert set(published(tracks, SETTINGS.replace(changes)).state.tolist()) == states
+
+
+def in_two_colours(settings, recommended):
+    """Return the ids of a person who comes back, in the meantime, in other clothes."""
+    encoder = Encoder()
+    if recommended is not None:
+        encoder.max_cosine_distance = recommended
+    pipeline = Pipeline(settings, encoder)
+    ids = [pipeline.process(frame(number)).tracks.id for number in range(1, 5)]
+    # 1 - cosine of 0.29, far from where motion and overlap would take it for the same.
+    encoder.encode = lambda *_, **__: np.array([[0.7071, 0.7071]], np.float32)
+    pipeline.process(frame(5, boxes=()))
+    tracks = pipeline.process(frame(6, boxes=((22, 10, 20, 40),))).tracks
+    seen = tracks.select(tracks.time_since_update == 0)
+    return ids[-1][0] == seen.id[0]
+
+
+@pytest.mark.parametrize('setting, recommended, same', [
+    (0.0, 0.4, True), (0.0, 0.25, False), (0.0, None, False), (0.0, 0.0, False),
+    (0.4, 0.25, True), (0.25, 0.4, False)])
+def test_the_limit_of_appearance_is_that_of_the_model_unless_set(setting, recommended, same):
+    settings = SETTINGS.replace({
+        'max_cosine_distance': setting, 'max_iou_distance': 0.0, 'n_init': 2})
+    assert in_two_colours(settings, recommended) == same
+
+
+def test_a_model_that_comes_late_brings_its_limit():
+    encoder = Encoder()
+    pipeline = Pipeline(SETTINGS, encoder)
+    run(pipeline, (1, 2))
+    assert pipeline._tracker._config.max_cosine_distance == 0.2
+    encoder.max_cosine_distance = 0.35
+    run(pipeline, (3,))
+    assert pipeline._tracker._config.max_cosine_distance == 0.35
+
+
+def test_a_model_of_another_feature_length_loses_no_track():
+    encoder = Encoder()
+    pipeline = Pipeline(SETTINGS, encoder)
+    before = run(pipeline, (1, 2, 3))[-1].tracks
+    encoder.encode = lambda image, tlwh, encoding, kept=(): np.tile(
+        np.array([[0, 1, 0]], np.float32), (len(tlwh) + len(kept), 1))
+    after = run(pipeline, (4, 5))[-1].tracks
+    assert after.id.tolist() == before.id.tolist()
+    assert after.feature.shape == (1, 3) and pipeline.encoder_error is None

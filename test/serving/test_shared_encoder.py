@@ -215,3 +215,29 @@ def test_features_are_those_a_camera_gets_alone():
     late = bench.network.encode(np.zeros_like(image), boxes[:0], 'rgb8', kept)
     assert np.array_equal(late, alone.encode(image, boxes, encoding))
     assert bench.network.stop()
+
+
+def test_crops_have_the_size_and_features_the_length_of_the_model(bench):
+    bench.device.input_size, bench.device.feature_size = (32, 16), 5
+    bench.device.compute = lambda image, tlwh, encoding: np.zeros((len(tlwh), 5), np.float32)
+    bench.ask(7, 2, wait=True)
+    assert bench.results[7].shape == (2, 5)
+    image = np.zeros((100, 100, 3), np.uint8)
+    kept = bench.network.keep(image, np.array([[0.0, 0, 50, 100], [200, 0, 9, 9]]), 'bgr8')
+    assert kept[0].shape == (32, 16, 3) and kept[1] is None
+
+
+def test_crops_kept_for_a_model_of_another_size_are_resized(bench):
+    late = [np.full((256, 128, 3), 9, np.uint8)]
+    features = bench.network.encode(np.zeros((5, 5, 3), np.uint8), np.zeros((0, 4)), 'bgr8', late)
+    assert features[:, 0].tolist() == [9.0]
+
+
+def test_it_passes_on_the_distance_that_the_model_recommends(bench):
+    assert bench.network.max_cosine_distance == 0.0
+    bench.network.leave('front')
+    while bench.network.ready:
+        threading.Event().wait(0.001)
+    bench.device.max_cosine_distance = 0.33
+    assert bench.network.join('front', SETTINGS).wait(60)
+    assert bench.network.max_cosine_distance == 0.33

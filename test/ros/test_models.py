@@ -1,0 +1,114 @@
+"""Models of other kinds in the live node, on other engines, with their faults."""
+import json
+import os
+
+import live
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from small_models import random_model
+from std_srvs.srv import Trigger
+from test_loading import lines
+
+from deepsort_ros.reid.encoder import Encoder
+
+BOX = (10.0, 10, 30, 30)
+LIMIT = 0.31
+
+
+def picture(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+def features(tracking):
+    """Return the feature the node publishes of one box."""
+    array, = tracking.track(1, boxes=(BOX,), image=picture())
+    return np.array([track.feature for track in array.tracks])
+
+
+def test_onnx_runtime_runs_the_bundled_network_without_mindspore(start_node, graph, tmp_path):
+    # Whoever imports MindSpore fails.
+    (tmp_path / 'mindspore.py').write_text('raise SystemExit("imported")')
+    path = f'{tmp_path}{os.pathsep}{live.ROOT}'
+    node = start_node(engine='onnxruntime', device='CPU', n_init=1, publish_features='true',
+                      changes={'PYTHONPATH': path})
+    node.wait_for('active: device CPU')
+    tracking = live.Tracking(graph)
+    found = features(tracking)
+    expected = Encoder.create('bundled', 'CPU', batch_buckets=(1,)).encode(
+        picture(), np.array([BOX]))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    values = tracking.values('appearance')
+    assert values['engine'] == 'onnxruntime' and float(values['max_cosine_distance']) > 0
+    assert lines(node, 'WARN', 'ERROR', 'FATAL') == []
+
+
+def test_two_cameras_share_a_model_of_another_size_layout_and_length(
+        start_node, graph, tmp_path):
+    model = random_model(tmp_path / 'mine.onnx', layout='NHWC',
+                         metadata={'max_cosine_distance': LIMIT})
+    node = start_node(model=model, cameras='[front, rear]', n_init=1, publish_features='true',
+                      appearance='on_demand', appearance_interval=1)
+    node.wait_for('[rear.tracker]: active: device CPU')
+    cameras = [live.Tracking(graph, name) for name in ('/front', '/rear')]
+    expected = Encoder.create(str(model)).encode(picture(), np.array([BOX]))
+    for tracking in cameras:
+        features(tracking)
+        found = features(tracking)
+        assert found.shape == (1, 512)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+        values = tracking.values('appearance')
+        assert (values['engine'], values['input']) == ('onnxruntime', '256x128 NHWC')
+        assert (values['feature_size'], values['max_cosine_distance']) == ('512', str(LIMIT))
+    assert node.log().count('loading the appearance network') == 1
+
+
+@pytest.mark.parametrize('fault', ['package', 'description'])
+def test_a_model_that_cannot_run_is_told_once_and_tracked_without(
+        start_node, graph, tmp_path, fault):
+    model = random_model(tmp_path / 'mine.onnx')
+    hidden = tmp_path / 'hidden'
+    hidden.mkdir()
+    says = '"pip install onnxruntime"'
+    if fault == 'package':
+        (hidden / 'onnxruntime.py').write_text('raise ImportError("no libonnxruntime.so")')
+    else:
+        (tmp_path / 'mine.json').write_text(json.dumps({'height': 100}))
+        says = 'shape (N, 3, 256, 128) has height 256, its description says 100'
+    node = start_node(model=model, device='CPU', n_init=1,
+                      changes={'PYTHONPATH': f'{hidden}{os.pathsep}{live.ROOT}'})
+    node.wait_for('active: by motion and overlap alone')
+    error, = lines(node, 'ERROR', 'FATAL')
+    assert says in error
+    tracking = live.Tracking(graph)
+    assert len(tracking.track()[0].tracks) == 1
+    status = tracking.status('appearance')
+    assert status.level == DiagnosticStatus.ERROR and says in status.message
+    assert 'Traceback' not in node.log()
+    if fault == 'description':
+        (tmp_path / 'mine.json').unlink()
+        assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
+        node.wait_for('the appearance network is loaded')
+        tracking.track(2)
+        assert tracking.status('appearance').level == DiagnosticStatus.OK
+
+
+def test_a_model_that_a_device_loses_is_loaded_again(tmp_path, domain, graph):
+    model, fault = random_model(tmp_path / 'mine.onnx'), tmp_path / 'fault'
+    node = live.NodeProcess(
+        tmp_path, domain, program=(str(live.ROOT / 'test' / 'ros' / 'failing_node.py'),),
+        changes={'FAULT': str(fault)}, model=model, n_init=1)
+    try:
+        node.wait_for('active: device CPU')
+        tracking = live.Tracking(graph)
+        before, = tracking.track()
+        fault.write_text('lost')
+        lost, = tracking.track()
+        assert [t.id for t in lost.tracks] == [t.id for t in before.tracks] != []
+        assert tracking.status('appearance').level == DiagnosticStatus.ERROR
+        fault.unlink()
+        assert graph.call(Trigger, '/tracker/reset', Trigger.Request()).success
+        tracking.track()
+        node.wait_for('the appearance network works again')
+    finally:
+        node.stop()
