@@ -13,7 +13,7 @@ from deepsort_ros.ros.distro import profiles_variable
 
 PACKAGE = 'deepsort_ros'
 # Parameters with an argument of their own; an empty one leaves what params_file says.
-OVERRIDES = ('device', 'model', 'image_transport', 'autostart')
+OVERRIDES = ('device', 'engine', 'model', 'image_transport', 'autostart')
 
 
 def share(*path):
@@ -88,12 +88,17 @@ def generate_launch_description():
             'params_file', default_value=share('config', 'tracker.yaml'),
             description='Parameters of the node.'),
         DeclareLaunchArgument(
-            'device', default_value='', choices=['', 'auto', 'Ascend', 'GPU', 'CPU'],
+            'device', default_value='',
+            choices=['', 'auto', 'Ascend', 'GPU', 'CPU', 'TensorRT', 'OpenVINO'],
             description='Where the appearance network runs; empty: as params_file says.'),
         DeclareLaunchArgument(
+            'engine', default_value='',
+            choices=['', 'auto', 'mindspore', 'onnxruntime', 'mindspore_lite'],
+            description='What runs the appearance model; empty: as params_file says.'),
+        DeclareLaunchArgument(
             'model', default_value='',
-            description='Checkpoint of the appearance network: "bundled", "hub" or a path; empty: '
-            'as params_file says.'),
+            description='Appearance model: "bundled", "hub" or the path of a .ckpt, .mindir or '
+            '.onnx; empty: as params_file says.'),
         DeclareLaunchArgument(
             'image_transport', default_value='', choices=['', 'raw', 'compressed'],
             description='Kind of image messages; empty: as params_file says.'),

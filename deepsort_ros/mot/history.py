@@ -27,6 +27,8 @@ from deepsort_ros.mot.table import FrameRows
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.pipeline import appearance_limit
+from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import Detections
@@ -143,14 +145,15 @@ class HistoryWriter:
     Writes a history while the tracker runs; a context manager.
 
     :param path: of the file.
-    :param settings: of the tracker.
+    :param settings: of the tracker; :param encoder: what computes its features.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings,
+                 encoder: AppearanceEncoder | None = None) -> None:
         """Create the file and its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = path.open('w', encoding='utf-8', newline='\n')
-        limits = (GATE, settings.max_cosine_distance, settings.max_iou_distance)
+        limits = (GATE, appearance_limit(settings, encoder), settings.max_iou_distance)
         self._file.write(f'{HEADING}{json.dumps(dict(zip(DISTANCES, limits)))}\n')
         self._file.write(','.join(COLUMNS) + '\n')
         self._matches = _Matches(settings.nn_budget)

@@ -26,7 +26,6 @@ from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import table_from_array
 from deepsort_ros.mot.table import TableKind
-from deepsort_ros.pipeline import appearance_limit
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import NANOSECONDS
@@ -218,7 +217,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(_opened(output))
-        writer = (stack.enter_context(HistoryWriter(history, settings))
+        writer = (stack.enter_context(HistoryWriter(history, settings, encoder))
                   if history is not None else None)
         places = (stack.enter_context(_opened(world)) if world is not None else None)
         try:

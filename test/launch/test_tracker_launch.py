@@ -101,7 +101,7 @@ def test_the_environment_is_set_before_the_node_starts(description):
 
 
 @pytest.mark.parametrize(
-    'argument', ['device', 'image_transport', 'autostart', 'log_level', 'processes'])
+    'argument', ['device', 'engine', 'image_transport', 'autostart', 'log_level', 'processes'])
 def test_a_value_that_does_not_exist_is_refused(launch, argument):
     with pytest.raises(stand_ins.LaunchError, match=argument):
         launch(**{argument: 'toaster'})
@@ -120,7 +120,7 @@ def test_choices_are_those_of_the_settings(description):
         if argument.name in fields and SPECS[argument.name].choices:
             assert argument.choices == ['', *SPECS[argument.name].choices]
             checked += 1
-    assert checked == 2
+    assert checked == 3
 
 
 def test_the_real_launch_accepts_the_file():

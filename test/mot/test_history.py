@@ -28,7 +28,7 @@ ROW = '1,1,confirmed,10,20,30,40,0.9,0,0.5,0.01,0.1\n'
 def test_distances_are_those_of_the_prediction(tmp_path: Path) -> None:
     tracker = Tracker(TrackerConfig())
     features = np.array([[[1, 0]], [[0.8, 0.6]]], dtype=np.float32)
-    with HistoryWriter(tmp_path / 'h.csv', Settings()) as writer:
+    with HistoryWriter(tmp_path / 'h.csv', Settings(max_cosine_distance=0.25)) as writer:
         for frame, left in enumerate((100.0, 105.0)):
             detections = Detections.from_arrays([[left, 50, 50, 100]])
             writer.add(frame + 1, tracker.update(detections, features[frame]), detections)

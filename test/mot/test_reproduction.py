@@ -21,6 +21,8 @@ SETTINGS = Settings().replace(preset('mot16'))
 class Mean:
     """An encoder that sees: 128 numbers from the crop's mean and its box."""
 
+    feature_size = 128
+
     def __init__(self, fail_at: int = 0, sha256: str = 'a') -> None:
         self.images: list[int] = []
         self._fail_at = fail_at
