@@ -1,12 +1,13 @@
 """
-Measure the encoder against ONNX Runtime on the exported network.
+Measure the encoder, on MindSpore and on ONNX Runtime, against bare ONNX Runtime.
 
     python benchmark/encoder.py --sizes 1 8 32 64 --turns 10
 
-Both read the same boxes out of the same 1080p image and share all but the network itself. Each
-runs in a process of its own, with as many threads as ``--threads`` says, and they take turns;
-who is not at turn is stopped, so that idle threads of one cost the other nothing. ``--profile``
-lists what oneDNN does inside MindSpore instead.
+All read the same boxes out of the same 1080p image and share all but the network itself; bare ONNX
+Runtime runs the exported network as its own documentation shows. Each runs in a process of its
+own, with as many threads as ``--threads`` says, and they take turns; those not at turn are
+stopped, so that idle threads of one cost the others nothing. ``--profile`` lists what oneDNN does
+inside MindSpore instead.
 """
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ from tabulate import tabulate
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-CONTENDERS = ('deepsort_ros', 'onnxruntime')
+# The encoder on these engines; and without it.
+CONTENDERS = ('mindspore', 'onnxruntime', 'bare')
 STAGES = ('crop and resize', 'normalise', 'network')
 Network = Callable[[np.ndarray], Any]
 
@@ -50,30 +52,30 @@ def largest_bucket() -> int:
     return Settings().batch_buckets[-1]
 
 
-def deepsort_ros(options: argparse.Namespace) -> Network:
+def encoder_on(engine: str, options: argparse.Namespace) -> Network:
     """Return the network as the encoder runs it."""
     from deepsort_ros.reid.encoder import Encoder
-    from deepsort_ros.reid.runtime import ms
     largest = largest_bucket()
-    buckets = {min(size, largest) for size in options.sizes}
+    buckets = {min(size, largest) for size in options.sizes} | {largest}
     buckets |= {size % largest for size in options.sizes if size % largest}
-    encoder = Encoder.create(options.model, 'CPU', batch_buckets=sorted(buckets))
+    encoder = Encoder.create(
+        options.model, 'CPU', engine=engine, batch_buckets=sorted(buckets))
     encoder.warm_up()
 
     def network(planes: np.ndarray) -> None:
         for start in range(0, len(planes), largest):
-            batch = planes[start:start + largest]
-            encoder._infer(ms.Tensor.from_numpy(batch)).asnumpy()
+            encoder._engine.run(planes[start:start + largest])
 
     return network
 
 
-def onnxruntime(options: argparse.Namespace) -> Network:
+def bare(options: argparse.Namespace) -> Network:
     """Return the exported network in ONNX Runtime."""
-    import onnxruntime as ort
-    settings = ort.SessionOptions()
+    import onnxruntime
+    settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
-    session = ort.InferenceSession(options.onnx, settings, providers=['CPUExecutionProvider'])
+    session = onnxruntime.InferenceSession(
+        options.onnx, settings, providers=['CPUExecutionProvider'])
     return lambda planes: session.run(['features'], {'images': planes})[0]
 
 
@@ -85,7 +87,7 @@ def work(options: argparse.Namespace) -> None:
     from deepsort_ros.reid.preprocess import crop_bounds
     from deepsort_ros.reid.preprocess import normalise
     from deepsort_ros.reid.preprocess import resize
-    network = {'deepsort_ros': deepsort_ros, 'onnxruntime': onnxruntime}[options.worker](options)
+    network = bare(options) if options.worker == 'bare' else encoder_on(options.worker, options)
     image, boxes = scene(max(options.sizes))
     bounds = crop_bounds(boxes, *image.shape[:2])
     crops = np.empty((len(boxes), 128, 64, 3), dtype=np.uint8)
@@ -154,7 +156,7 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
                 'crops': size, 'contender': name, 'latency ms': 1e3 * stages.sum(),
                 'crops/s': size / stages.sum(),
                 **{f'{stage} ms': 1e3 * value for stage, value in zip(STAGES, stages)},
-                'share of onnxruntime': median['onnxruntime'].sum() / stages.sum()})
+                'share of bare': median['bare'].sum() / stages.sum()})
     return rows
 
 
@@ -164,7 +166,7 @@ def profile(options: argparse.Namespace) -> list[dict[str, Any]]:
     for size in options.sizes:
         environment = dict(os.environ, ONEDNN_VERBOSE='1', OMP_NUM_THREADS=str(options.threads))
         done = subprocess.run(
-            [sys.executable, __file__, '--worker', 'deepsort_ros', '--model', options.model,
+            [sys.executable, __file__, '--worker', 'mindspore', '--model', options.model,
              '--sizes', str(size)], input=f'{size}\n' * 6, text=True, capture_output=True,
             env=environment, check=True)
         # "onednn_verbose,...,exec,cpu,KIND,IMPLEMENTATION,...,MILLISECONDS"

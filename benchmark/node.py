@@ -10,6 +10,8 @@ One run per setting, the same images and detections in each:
     0 5 30 60   the node, its network replaced by a wait of so many milliseconds per image
     always, on_demand
                 the node with the bundled network on the CPU, `appearance` as named
+    always_onnx, on_demand_onnx
+                the same in ONNX Runtime
 
 Every frame's way is timed in four parts that add up, in milliseconds as p50/p99:
 
@@ -41,7 +43,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-SETTINGS = ('bare', '0', '5', '30', '60', 'always', 'on_demand')
+ONNX = '_onnx'
+SETTINGS = ('bare', '0', '5', '30', '60', 'always', 'always_onnx', 'on_demand', 'on_demand_onnx')
 WARM_UP = 2.0
 TOPICS = {'overlay': '/tracker/overlay', 'mirror': '/tracks/detections'}
 STAGES = ('read', 'filter', 'track', 'write')
@@ -236,9 +239,10 @@ def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str
     if setting == 'bare':
         tested = start('--run-listener', output, '/image', '/detections')
     else:
-        appearance = 'always' if setting.isdigit() else setting
+        appearance = 'always' if setting.isdigit() else setting.removesuffix(ONNX)
+        engine = 'onnxruntime' if setting.endswith(ONNX) else 'auto'
         tested = start('--run-node', setting, output, '--ros-args', '-p',
-                       f'appearance:={appearance}', '-p', 'device:=CPU',
+                       f'appearance:={appearance}', '-p', 'device:=CPU', '-p', f'engine:={engine}',
                        *(word for text in options.set for word in ('-p', text)))
     watchers = [] if setting == 'bare' else [
         start('--run-listener', folder / name, TOPICS[name]) for name in options.subscribe]

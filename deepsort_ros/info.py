@@ -96,18 +96,15 @@ def _sequence(path: Path) -> dict[str, Any]:
 def _model(path: Path) -> dict[str, Any]:
     from deepsort_ros.reid.engines import ENGINES
     from deepsort_ros.reid.engines import installed
-    from deepsort_ros.reid.model import CHECKPOINT
     from deepsort_ros.reid.model import FILE
     from deepsort_ros.reid.model import KEYS
     from deepsort_ros.reid.model import read_model
-    from deepsort_ros.reid.weights import feature_parameters
     model = read_model(str(path))
     content: dict[str, Any] = {'kind': KINDS[model.kind], 'bytes': path.stat().st_size,
                                'sha256': model.sha256}
-    if model.kind == CHECKPOINT:
-        parameters = feature_parameters(path)
-        content['tensors'] = len(parameters)
-        content['parameters'] = sum(int(value.size) for value in parameters.values())
+    if model.parameters is not None:
+        content['tensors'] = len(model.parameters)
+        content['parameters'] = sum(int(value.size) for value in model.parameters.values())
     content['images_per_call'] = model.batch or 'any number'
     for name in KEYS:
         value = getattr(model, name)

@@ -1,6 +1,7 @@
 """From boxes in an image to appearance features."""
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from collections.abc import Collection
@@ -111,7 +112,8 @@ class Encoder:
         name = engines.choose(engine, described)
         loaded = engines.load(
             name, described, engines.Options(device, device_id, precision, buckets))
-        return cls(described, name, loaded, buckets)
+        # The engine has the weights now.
+        return cls(dataclasses.replace(described, parameters=None), name, loaded, buckets)
 
     @property
     def batch_buckets(self) -> tuple[int, ...]:

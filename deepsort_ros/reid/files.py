@@ -9,6 +9,7 @@ from deepsort_ros.resources import share_path
 
 BUNDLED = 'bundled'
 HUB = 'hub'
+BLOCK = 1 << 18
 BUNDLED_PATH = 'models/deepsort_market1501.ckpt'
 
 
@@ -50,4 +51,8 @@ def resolve(model: str) -> Path:
 
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

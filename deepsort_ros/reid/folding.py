@@ -24,10 +24,12 @@ def fold(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
         gamma, beta, mean, variance = (
             parameters[f'{norm}.{name}'].astype(np.float64)
             for name in ('gamma', 'beta', 'moving_mean', 'moving_variance'))
-        weight = parameters[f'{layer}.weight'].astype(np.float64)
+        weight = parameters[f'{layer}.weight']
         bias = parameters.get(f'{layer}.bias', np.zeros(len(gamma))).astype(np.float64)
         scale = gamma / np.sqrt(variance + EPSILON)
-        folded[f'{layer}.weight'] = np.asarray(
-            weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), dtype=np.float32)
+        # In double precision, but without a copy of the weights in it.
+        folded[f'{layer}.weight'] = np.multiply(
+            weight, scale.reshape(-1, *[1] * (weight.ndim - 1)), dtype=np.float64,
+            out=np.empty_like(weight), casting='unsafe')
         folded[f'{layer}.bias'] = np.asarray((bias - mean) * scale + beta, dtype=np.float32)
     return folded

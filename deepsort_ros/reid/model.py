@@ -27,6 +27,7 @@ from deepsort_ros.reid.onnx_file import read_onnx
 from deepsort_ros.reid.onnx_graph import METADATA_KEY
 from deepsort_ros.reid.signature import Signature
 from deepsort_ros.reid.weights import feature_parameters
+from deepsort_ros.reid.weights import Parameters
 
 CHECKPOINT, MINDIR, ONNX = '.ckpt', '.mindir', '.onnx'
 LAYOUTS = ('NCHW', 'NHWC')
@@ -60,6 +61,7 @@ class Model:
     :param max_cosine_distance: recommended for the tracker; 0: the model says nothing.
     :param architecture: name; :param source: where the model is from; '' when unknown.
     :param origin: where each of these values comes from.
+    :param parameters: of a checkpoint, by name, as they were read.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class Model:
     architecture: str = ''
     source: str = ''
     origin: Mapping[str, str] = field(default_factory=dict)
+    parameters: Parameters | None = field(default=None, repr=False, compare=False)
 
     def metadata(self) -> dict[str, Any]:
         """Return what a file beside the model, or its metadata, may say about it."""
@@ -187,7 +190,8 @@ def _described(path: Path, embedded: str) -> tuple[dict[str, Any], dict[str, str
 
 
 def _of_checkpoint(path: Path) -> Model:
-    architecture = recognise(feature_parameters(path))
+    parameters = feature_parameters(path)
+    architecture = recognise(parameters)
     values, origin = _described(path, '')
     digest = sha256(path)
     if digest == hub.HUB.sha256 and 'max_cosine_distance' not in values:
@@ -202,7 +206,7 @@ def _of_checkpoint(path: Path) -> Model:
     values = {**own, **values}
     known = (*own, 'color_order', 'mean', 'std')
     origin = {**dict.fromkeys(known, FILE), **origin}
-    return Model(path, CHECKPOINT, digest, **values, origin=origin)
+    return Model(path, CHECKPOINT, digest, **values, origin=origin, parameters=parameters)
 
 
 def _of_graph(path: Path, signature: Signature) -> Model:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from deepsort_ros.reid import wire
 from deepsort_ros.reid.architectures import Architecture
 from deepsort_ros.reid.weights import Parameters
+from deepsort_ros.reid.wire import Part
 
 # Operator set and file format that ONNX Runtime has read since 1.15.
 OPSET = 17
@@ -56,7 +57,7 @@ def onnx_model(architecture: Architecture, folded: Parameters, batch: int = 0,
     body = graph.content('deepsort_ros', shape, (batch, architecture.feature_size))
     parts = [wire.varint(MODEL['ir_version'], IR_VERSION),
              wire.chunk(MODEL['producer_name'], 'deepsort_ros'),
-             wire.chunk(MODEL['graph'], body),
+             *wire.embed(MODEL['graph'], body),
              wire.chunk(MODEL['opset_import'], wire.chunk(1, '') + wire.varint(2, OPSET))]
     if metadata:
         parts.append(metadata_entry(METADATA_KEY, json.dumps(metadata)))
@@ -76,7 +77,8 @@ class OnnxGraph:
         self._folded = folded
         self._half = half
         self._nodes: list[bytes] = []
-        self._initializers: list[bytes] = []
+        # Weights are copied once, into the file as a whole.
+        self._initializers: list[Part] = []
 
     def node(self, operator: str, *inputs: str, output: str = '', **attributes: Any) -> str:
         """Add a node and return the name of its output."""
@@ -91,11 +93,11 @@ class OnnxGraph:
 
     def constant(self, name: str, value: NDArray[np.float32], half: bool = False) -> str:
         """Add a constant and return its name."""
-        content = np.ascontiguousarray(value, '<f2' if half else '<f4').tobytes()
-        self._initializers.append(b''.join((
+        content = np.ascontiguousarray(value, '<f2' if half else '<f4').reshape(-1)
+        self._initializers += wire.embed(GRAPH['initializer'], [
             *(wire.varint(1, size) for size in value.shape),
             wire.varint(2, FLOAT16 if half else FLOAT), wire.chunk(8, name),
-            wire.chunk(9, content))))
+            *wire.embed(9, [content.data.cast('B')])])
         return name
 
     def weights(self, layer: str) -> list[str]:
@@ -139,14 +141,13 @@ class OnnxGraph:
         """Add a fully connected layer, with bias."""
         return self.node('Gemm', x, *self.weights(layer), transB=1)
 
-    def content(self, name: str, images: Sequence[int], features: Sequence[int]) -> bytes:
+    def content(self, name: str, images: Sequence[int], features: Sequence[int]) -> list[Part]:
         """Return the graph, of these input and output shapes; a 0 in front is any number."""
-        return b''.join((
+        return [
             *(wire.chunk(GRAPH['node'], node) for node in self._nodes),
-            wire.chunk(GRAPH['name'], name),
-            *(wire.chunk(GRAPH['initializer'], tensor) for tensor in self._initializers),
+            wire.chunk(GRAPH['name'], name), *self._initializers,
             wire.chunk(GRAPH['input'], _value_info('images', images)),
-            wire.chunk(GRAPH['output'], _value_info('features', features))))
+            wire.chunk(GRAPH['output'], _value_info('features', features))]
 
 
 def _attribute(name: str, value: Any) -> bytes:

@@ -42,7 +42,7 @@ Parameters = dict[str, NDArray[np.float32]]
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """
-    Return all tensors of a checkpoint by name, in the order of the file.
+    Return all tensors of a checkpoint by name, in the order of the file, read-only.
 
     Tensors of types that numpy does not know are left out: no feature needs them.
 
@@ -66,7 +66,9 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
             parts.setdefault(name, (shape, kind, []))[2].append(data)
         for name, (shape, kind, pieces) in parts.items():
             if kind in TYPES:
-                tensors[name] = _tensor(name, shape, TYPES[kind], b''.join(pieces))
+                # A single piece stays where it was read.
+                data = pieces[0] if len(pieces) == 1 else memoryview(b''.join(pieces))
+                tensors[name] = _tensor(name, shape, TYPES[kind], data)
     except wire.WireError as error:
         raise CheckpointError(f'{path} is not a MindSpore checkpoint: {error}') from error
     if not tensors:
@@ -92,9 +94,9 @@ def _value(content: memoryview) -> tuple[str, list[int], str, memoryview]:
     return name, shape, kind, data
 
 
-def _tensor(name: str, shape: list[int], kind: str, data: bytes) -> NDArray[Any]:
+def _tensor(name: str, shape: list[int], kind: str, data: memoryview) -> NDArray[Any]:
     # A single number has the shape (0).
-    shape = [] if shape == [0] and data else shape
+    shape = [] if shape == [0] and len(data) else shape
     size = math.prod(shape) * np.dtype(kind).itemsize
     if min(shape, default=0) < 0 or size != len(data):
         raise wire.WireError(f'{name} of shape {tuple(shape)} has {len(data)} bytes')
@@ -103,7 +105,9 @@ def _tensor(name: str, shape: list[int], kind: str, data: bytes) -> NDArray[Any]
 
 def feature_parameters(path: Path) -> Parameters:
     """
-    Return what the feature needs from a checkpoint; optimizer state and classifier are ignored.
+    Return what the feature needs from a checkpoint, read-only.
+
+    Optimizer state and classifier are ignored.
 
     :raises CheckpointError: not a checkpoint, or parameters are missing, unexpected, of another
         shape or not finite; all of them are listed.
@@ -133,4 +137,4 @@ def fitting(path: Path, stored: Mapping[str, NDArray[Any]],
         ('not finite', not_finite)) if names]
     if faults:
         raise CheckpointError(f'{path} does not fit the network; {"; ".join(faults)}')
-    return {name: stored[name].astype(np.float32) for name in used}
+    return {name: stored[name].astype(np.float32, copy=False) for name in used}

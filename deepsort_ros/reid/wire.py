@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TypeAlias
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 Value: TypeAlias = 'int | memoryview'
+Part: TypeAlias = 'bytes | memoryview'
 
 
 class WireError(ValueError):
@@ -111,6 +113,11 @@ def chunk(number: int, value: bytes | str) -> bytes:
     """Return a field of bytes, a string or a message."""
     content = value.encode() if isinstance(value, str) else value
     return _number(number << 3 | LENGTH) + _number(len(content)) + content
+
+
+def embed(number: int, parts: Sequence[Part]) -> list[Part]:
+    """Return a field of bytes or a message in parts, to be joined when all is there."""
+    return [_number(number << 3 | LENGTH) + _number(sum(map(len, parts))), *parts]
 
 
 def float32(number: int, value: float) -> bytes:

@@ -63,8 +63,8 @@ def load(model: Model, options: Options) -> MindSporeEngine:
         _log.warning('%s', refused)
         precision, note = 'fp32', '; '.join(filter(None, (note, refused)))
     batches = (model.batch,) if model.batch else options.batch_buckets
-    if model.kind == CHECKPOINT:
-        infer = _cell(checkpoint.feature_parameters(model.path), precision)
+    if model.parameters is not None:
+        infer = _cell(model.parameters, precision)
     else:
         infer = _graph(model, batches[0])
     return MindSporeEngine(infer, device, note, precision, batches)

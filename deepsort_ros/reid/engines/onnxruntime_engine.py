@@ -17,7 +17,6 @@ from deepsort_ros.reid.folding import fold
 from deepsort_ros.reid.model import CHECKPOINT
 from deepsort_ros.reid.model import Model
 from deepsort_ros.reid.onnx_graph import onnx_model
-from deepsort_ros.reid.weights import feature_parameters
 
 # Execution providers by device, the first one offered counts; and what to install.
 CPU = 'CPUExecutionProvider'
@@ -109,10 +108,10 @@ def _precision(model: Model, options: Options, device: str) -> tuple[str, str]:
 
 
 def _source(model: Model, precision: str) -> bytes | str:
-    if model.kind != CHECKPOINT:
+    if model.parameters is None:
         return str(model.path)
-    parameters = feature_parameters(model.path)
-    return onnx_model(recognise(parameters), fold(parameters), half=precision == 'fp16')
+    return onnx_model(recognise(model.parameters), fold(model.parameters),
+                      half=precision == 'fp16')
 
 
 def _session(source: bytes | str, model: Model, device: str, provider: str, options: Options,
