@@ -17,7 +17,8 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 # Another distribution gets an environment of its own: make test DISTRO=kilted
 DISTRO ?= jazzy
 VENV := .venv$(if $(filter-out jazzy,$(DISTRO)),-$(DISTRO))
-CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py launch lint \
+CODE := $(wildcard benchmark) cmake deepsort_ros interfaces/vision_msgs/setup.py \
+  interfaces/tf2_msgs/setup.py launch lint \
   setup.py test
 LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
@@ -41,7 +42,8 @@ digest = $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/bu
   | sha256sum | cut -c 1-16)
 BUILD := cmake requirements
 REQUIREMENTS_DONE := $(VENV)/.requirements-$(call digest,requirements)
-VISION_MSGS_DONE := $(VENV)/.vision_msgs-$(call digest,$(BUILD) interfaces)
+VISION_MSGS_DONE := $(VENV)/.vision_msgs-$(call digest,$(BUILD) interfaces/vision_msgs)
+TF2_MSGS_DONE := $(VENV)/.tf2_msgs-$(call digest,$(BUILD) interfaces/tf2_msgs)
 PACKAGE_DONE := $(VENV)/.package-$(call digest,$(BUILD) interfaces CMakeLists.txt package.xml \
   setup.py pyproject.toml config deepsort_ros launch models msg scripts)
 done = @rm -f $(VENV)/.$(1)-* && touch $@
@@ -96,8 +98,8 @@ demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChal
 	@deepsort demo --output out/demo $(if $(SEQUENCE),--sequence '$(SEQUENCE)')
 
 clean: ## Remove the environment, the builds and the output.
-	rm -rf .venv .venv-* build install log out *.egg-info interfaces/vision_msgs/build \
-	  interfaces/vision_msgs/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* build install log out *.egg-info interfaces/*/build \
+	  interfaces/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.10, 3.11 or 3.12, which MindSpore 2.10 needs:' \
@@ -135,7 +137,15 @@ $(VISION_MSGS_DONE): $(REQUIREMENTS_DONE)
 	fi
 	$(call done,vision_msgs)
 
-$(PACKAGE_DONE): $(VISION_MSGS_DONE)
+$(TF2_MSGS_DONE): $(VISION_MSGS_DONE)
+	@if $(PIP) show -qq deepsort-ros-tf2-msgs 2>/dev/null \
+	    || ! python -c 'import tf2_msgs' 2>/dev/null; then \
+	  echo '      tf2_msgs, from interfaces/tf2_msgs'; \
+	  $(INSTALL_LOCAL) ./interfaces/tf2_msgs; \
+	fi
+	$(call done,tf2_msgs)
+
+$(PACKAGE_DONE): $(TF2_MSGS_DONE)
 	@echo '[4/4] deepsort_ros: messages, modules and executables'
 	@$(INSTALL_LOCAL) .
 	$(call done,package)

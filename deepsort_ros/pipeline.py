@@ -362,11 +362,16 @@ class Pipeline:
         self._kept.add(seen)
 
 
-def published(tracks: Tracks, settings: Settings) -> Tracks:
-    """Return the tracks a consumer asked for with ``publish_lost`` and ``publish_tentative``."""
-    chosen = tracks.state == TrackState.CONFIRMED
+def publishable(tracks: Tracks, settings: Settings) -> NDArray[np.bool_]:
+    """Return which tracks ``publish_lost`` and ``publish_tentative`` ask for."""
+    chosen: NDArray[np.bool_] = tracks.state == TrackState.CONFIRMED
     if settings.publish_lost:
         chosen |= tracks.state == TrackState.LOST
     if settings.publish_tentative:
         chosen |= tracks.state == TrackState.TENTATIVE
-    return tracks.select(chosen)
+    return chosen
+
+
+def published(tracks: Tracks, settings: Settings) -> Tracks:
+    """Return the tracks a consumer asked for, see :func:`publishable`."""
+    return tracks.select(publishable(tracks, settings))

@@ -151,6 +151,18 @@ class Settings:
     ground: str = _setting(
         'fixed_frame', 'which way the ground lies: level, or as the robot stands (for ramps)',
         choices=('fixed_frame', 'base_frame'), dynamic=True)
+    camera_model: str = _setting(
+        'auto', 'what of camera_info fits the image: P, for rectified ones, or K and D; auto '
+        'takes P when "rect" is in the name of the image topic',
+        choices=('auto', 'rectified', 'raw'), dynamic=True)
+    transform_timeout: float = _setting(
+        0.1, 'an image waits no longer for the transforms of its stamp, and for a depth image; '
+        'without them it is tracked in pixels', unit='s', minimum=0.0, maximum=5.0, dynamic=True)
+    depth_tolerance: float = _setting(
+        0.05, 'largest stamp difference of an image and its depth image; what may have moved in '
+        'between counts as uncertain', unit='s', minimum=0.0, maximum=1.0, dynamic=True)
+    publish_tf: bool = _setting(
+        False, 'publish a frame for every track with a position, CLASS_ID in fixed_frame')
     class_kinds: tuple[str, ...] = _setting(
         (), 'what kind of thing a class is, as CLASS:KIND with person, cyclist, car or unknown, '
         'or CLASS:HEIGHT in m; * is every other class', dynamic=True)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,60 +19,51 @@ from rosbags.rosbag2 import Writer
 from rosbags.rosbag2 import WriterError
 from rosbags.serde.errors import SerdeError
 
+from deepsort_ros.bags.summary import BagSummary
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.ros.distro import bag_version
 from deepsort_ros.ros.frames import track_pair
+from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.stand_ins import typestore
+from deepsort_ros.ros.messages.types import CameraInfo
 from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import deserialize_message
 from deepsort_ros.ros.messages.types import Detection2DArray
 from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import serialize_message
+from deepsort_ros.ros.messages.types import TFMessage
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.stamps import Stamps
+from deepsort_ros.ros.world_inputs import Sight
+from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
 
 IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
 TRACKS_TYPE = 'deepsort_ros/msg/TrackArray'
+INFO_TYPE, TF_TYPE = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
 CLASSES = {IMAGE_TYPES['raw']: Image, IMAGE_TYPES['compressed']: CompressedImage,
-           DETECTIONS_TYPE: Detection2DArray}
+           DETECTIONS_TYPE: Detection2DArray, INFO_TYPE: CameraInfo, TF_TYPE: TFMessage}
+
+
+@dataclass(frozen=True)
+class WorldSource:
+    """
+    Where in a bag positions come from; transforms are those of ``/tf`` and ``/tf_static``.
+
+    :param camera_info: topic; by default the one beside the image, else the only one.
+    :param depth: topic, needed for depth images.
+    """
+
+    camera_info: str | None = None
+    depth: str | None = None
 
 
 class BagError(ValueError):
     """A bag cannot be read or written, or a topic cannot be told; the message says which."""
-
-
-@dataclass
-class BagSummary:
-    """
-    What came of a bag.
-
-    :param images: image messages read; :param detections: detection messages read.
-    :param frames: TrackArrays written; :param ids: different published tracks.
-    :param sessions: 1 + resets; :param crops: features computed.
-    :param dropped: messages that led to no TrackArray, by reason.
-    :param image_errors: frames tracked without their image, which could not be read.
-    :param ignored: detections left out, by reason.
-    :param encoder_error: why features are missing from some frame on.
-    :param interrupted: Ctrl-C ended it; what is written so far is a whole bag.
-    """
-
-    images: int = 0
-    detections: int = 0
-    frames: int = 0
-    ids: int = 0
-    sessions: int = 1
-    crops: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    image_errors: int = 0
-    ignored: dict[str, int] = field(default_factory=dict)
-    encoder_error: str | None = None
-    interrupted: bool = False
-    seconds: float = 0.0
 
 
 class BagReader:
@@ -83,11 +73,13 @@ class BagReader:
     :param image_topic: needed when more than one topic could be it, raw or compressed.
     :param detections_topic: needed when more than one topic could be it.
     :param transport: ``raw`` or ``compressed``, preferred where a bag has both.
+    :param world: to read what positions come from as well.
     :raises BagError: no bag, or no such topic, or several.
     """
 
     def __init__(self, path: Path, image_topic: str | None = None,
-                 detections_topic: str | None = None, transport: str = 'raw') -> None:
+                 detections_topic: str | None = None, transport: str = 'raw',
+                 world: WorldSource | None = None) -> None:
         """Open the bag and find the topics."""
         try:
             self._reader = Reader(path)
@@ -95,8 +87,12 @@ class BagReader:
         except (ReaderError, OSError) as error:
             raise BagError(f'{path}: {error}') from error
         try:
+            self._depth = world.depth if world is not None else None
             self.image = self._image_topic(image_topic, transport)
             self.detections = self._find('detections', detections_topic, (DETECTIONS_TYPE,))
+            self._roles = {'image': self.image, 'detections': self.detections}
+            if world is not None:
+                self._roles.update(self._world_topics(world))
         except BagError as error:
             self._reader.close()
             raise BagError(f'{path}: {error}') from None
@@ -111,23 +107,47 @@ class BagReader:
         self._reader.close()
 
     def __len__(self) -> int:
-        """Return how many messages the two topics have."""
-        return self.image.msgcount + self.detections.msgcount
+        """Return how many messages the topics have."""
+        return sum(connection.msgcount for connection in self._roles.values())
 
-    def messages(self) -> Iterator[tuple[int, Image | CompressedImage | Detection2DArray]]:
+    def messages(self) -> Iterator[tuple[int, Any]]:
         """
         Yield (receive time in nanoseconds, message) in the bag's order.
 
         :raises BagError: a message cannot be read.
         """
+        return ((received, message) for received, _, message in self.told_apart())
+
+    def told_apart(self) -> Iterator[tuple[int, str, Any]]:
+        """
+        Yield (receive time in nanoseconds, what it is, message) in the bag's order.
+
+        :raises BagError: a message cannot be read.
+        """
+        roles = {connection.id: role for role, connection in self._roles.items()}
         for connection, received, data in self._reader.messages(
-                connections=[self.image, self.detections]):
+                connections=list(self._roles.values())):
             try:
                 message = deserialize_message(bytes(data), CLASSES[connection.msgtype])
             except Exception as error:  # noqa: B902 rclpy raises a type of its C++ part
                 raise BagError(f'{connection.topic}: message received at {received} cannot be '
                                f'read: {error}') from error
-            yield received, message
+            yield received, roles[connection.id], message
+
+    def _world_topics(self, world: WorldSource) -> dict[str, Connection]:
+        """Return the connections that positions come from, by role."""
+        found = {}
+        beside = self.image.topic.removesuffix('/compressed').rpartition('/')[0] + '/camera_info'
+        info = world.camera_info or next(
+            (c.topic for c in self._reader.connections if c.topic == beside), None)
+        found['camera_info'] = self._find('camera_info', info, (INFO_TYPE,))
+        for role, topic in (('transforms', '/tf'), ('static', '/tf_static')):
+            for connection in self._reader.connections:
+                if connection.topic == topic and connection.msgtype == TF_TYPE:
+                    found[role] = connection
+        if world.depth is not None:
+            found['depth'] = self._find('depth', world.depth, (IMAGE_TYPES['raw'],))
+        return found
 
     def _image_topic(self, wanted: str | None, transport: str) -> Connection:
         kinds = tuple(IMAGE_TYPES.values())
@@ -138,7 +158,8 @@ class BagReader:
 
     def _find(self, name: str, wanted: str | None, kinds: tuple[str, ...]) -> Connection:
         found = [c for c in self._reader.connections if c.msgtype in kinds and (
-            wanted is None or c.topic.lstrip('/') == wanted.lstrip('/'))]
+            c.topic.lstrip('/') == wanted.lstrip('/') if wanted is not None
+            else self._depth is None or c.topic.lstrip('/') != self._depth.lstrip('/'))]
         if len({c.topic for c in found}) == 1:
             return found[0]
         have = ', '.join(sorted(
@@ -207,7 +228,7 @@ def convert(source: Path, target: Path, settings: Settings,
             encoder: AppearanceEncoder | None = None, image_topic: str | None = None,
             detections_topic: str | None = None, tracks_topic: str = '/tracks',
             progress: Callable[[int, int], None] | None = None,
-            version: int | None = None) -> BagSummary:
+            version: int | None = None, world: WorldSource = WorldSource()) -> BagSummary:
     """
     Track a bag offline, through the node's own pairing, conversions and pipeline.
 
@@ -217,6 +238,7 @@ def convert(source: Path, target: Path, settings: Settings,
     :param encoder: None tracks by motion and overlap alone.
     :param progress: called with messages read and messages in all.
     :param version: of the metadata of the new bag, as for :class:`TrackWriter`.
+    :param world: topics of the world, where the settings ask for it.
     :raises BagError: a bag cannot be read or written, or a topic cannot be told.
     """
     start = time.perf_counter()
@@ -224,12 +246,30 @@ def convert(source: Path, target: Path, settings: Settings,
     ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline, stamps = Pipeline(settings, encoder), Stamps()
-    with BagReader(source, image_topic, detections_topic, settings.image_transport) as bag, \
+    wanted = pipeline.world is not None
+    if settings.world == 'depth' and world.depth is None:
+        raise BagError(f'{source}: world is depth: name the topic of the depth images')
+    with BagReader(source, image_topic, detections_topic, settings.image_transport,
+                   world if wanted else None) as bag, \
             TrackWriter(target, tracks_topic, version) as writer:
+        inputs: WorldInputs[tuple[int, Any, Any]] = WorldInputs(settings, bag.image.topic)
+        lacking = Counter[str]()
 
-        def track(received: int, image: Any, detections: Detection2DArray) -> None:
+        def offer(received: int, image: Any, detections: Detection2DArray, now: float) -> None:
+            inputs.offer(image.header.frame_id, nanoseconds(image.header.stamp),
+                         (received, image, detections), now)
+            release(now)
+
+        def release(now: float) -> None:
+            for pair, sight in inputs.released(now):
+                track(*pair, sight)
+
+        def track(received: int, image: Any, detections: Detection2DArray,
+                  sight: Sight | None) -> None:
             nonlocal late
-            tracked = track_pair(pipeline, image, detections)
+            tracked = track_pair(pipeline, image, detections, sight)
+            lacking.update(tracked.world_problems.keys())
+            summary.world_problems.update(tracked.world_problems)
             summary.image_errors += tracked.image_error is not None
             if tracked.message is None:
                 late += 1
@@ -242,24 +282,28 @@ def convert(source: Path, target: Path, settings: Settings,
 
         def assume_empty(now: float) -> None:
             for received, image in pairer.overdue(now):
-                track(received, image, Detection2DArray(header=image.header))
+                offer(received, image, Detection2DArray(header=image.header), now)
 
         try:
-            for count, (received, message) in enumerate(bag.messages(), 1):
+            for count, (received, role, message) in enumerate(bag.told_apart(), 1):
                 if progress is not None:
                     progress(count, len(bag))
                 now = received / NANOSECONDS
                 assume_empty(now)
+                if inputs.take(role, message):
+                    release(now)
+                    continue
                 stamp, _ = stamps.of(message, received)
-                if isinstance(message, Detection2DArray):
+                if role == 'detections':
                     summary.detections += 1
                     pair = pairer.add_detections(stamp, message, now)
                 else:
                     summary.images += 1
                     pair = pairer.add_image(stamp, (received, message), now)
                 if pair is not None:
-                    track(*pair[0], pair[1])
+                    offer(*pair[0], pair[1], now)
             assume_empty(math.inf)
+            release(math.inf)
         except KeyboardInterrupt:
             summary.interrupted = True
     counts = pairer.counts
@@ -270,6 +314,9 @@ def convert(source: Path, target: Path, settings: Settings,
         'duplicates': counts.duplicates, 'cleared': counts.cleared,
         'waiting': pairer.waiting(), 'old_stamp': late}
     summary.dropped = {reason: n for reason, n in dropped.items() if n}
+    summary.without = dict(lacking)
+    if pipeline.world is not None:
+        summary.world = pipeline.world.counts.totals()
     summary.ids, summary.sessions = len(ids), pipeline.session + 1
     summary.ignored, summary.encoder_error = dict(ignored), pipeline.encoder_error
     summary.seconds = time.perf_counter() - start

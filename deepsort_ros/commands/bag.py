@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def add(commands: Any) -> None:
     for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
         parser.add_argument(f'--{topic}', metavar='TOPIC', default=default,
                             help=f'default: {default or "the only one of its type"}')
+    parser.add_argument('--camera-info', metavar='TOPIC',
+                        help='with world or camera_motion tf: calibration of the camera; '
+                        'default: the one beside the image, else the only one')
+    parser.add_argument('--depth', metavar='TOPIC', help='with world depth: depth images')
     parser.add_argument('--bag-version', type=int, choices=(8, 9), metavar='N',
                         help='version of the new bag: 8 for Humble, 9 for later distributions; '
                         'default: what this one reads')
@@ -38,13 +43,18 @@ def run(args: argparse.Namespace) -> int:
     """Track, write the bag, print a summary."""
     settings = resolve_settings(args)
     from deepsort_ros.bags.bag import convert
+    from deepsort_ros.bags.bag import WorldSource
     encoder = create_encoder(settings)
     with progress_bar('tracking', 'message', args.json) as progress:
         summary = convert(args.input, args.output, settings, encoder, args.image,
-                          args.detections, args.tracks, progress, args.bag_version)
+                          args.detections, args.tracks, progress, args.bag_version,
+                          WorldSource(args.camera_info, args.depth))
     dropped = ', '.join(f'{count} {reason}' for reason, count in summary.dropped.items())
     print_summary(summary, args.json, (
         f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '
         f'images and {summary.detections} detection messages in {summary.seconds:.1f} s; '
         f'dropped: {dropped or "none"}'))
+    for name, count in summary.without.items():
+        print(f'deepsort: {count} images without {name}: {summary.world_problems[name]}',
+              file=sys.stderr)
     return outcome(summary, args.output)

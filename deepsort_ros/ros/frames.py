@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from dataclasses import field
 from typing import TypeAlias
 
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import FrameResult
 from deepsort_ros.pipeline import Pipeline
-from deepsort_ros.pipeline import published
+from deepsort_ros.pipeline import publishable
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import read_detections
 from deepsort_ros.ros.messages.conversions import write_tracks
@@ -18,6 +19,9 @@ from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import Detection2DArray
 from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import TrackArray
+from deepsort_ros.ros.messages.world import write_positions
+from deepsort_ros.ros.world_inputs import Sight
+from deepsort_ros.world.world import Positions
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -31,6 +35,8 @@ class Tracked:
     :param frame: what was tracked; its image is None when the message could not be read.
     :param result: of the pipeline.
     :param image_error: why the image could not be read, naming field and value.
+    :param world_problems: why it has no position, or a worse one, by input.
+    :param positions: of the tracks of the message, None without ``world``.
     :param stage_seconds: time spent, by stage: ``read``, ``filter``, ``encode``, ``track``,
         ``write``.
     """
@@ -40,10 +46,17 @@ class Tracked:
     result: FrameResult
     image_error: str | None
     stage_seconds: dict[str, float]
+    world_problems: dict[str, str] = field(default_factory=dict)
+    positions: Positions | None = None
 
 
-def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray) -> Tracked:
-    """Track one image with its detections; an unreadable image is tracked by motion alone."""
+def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray,
+               sight: Sight | None = None) -> Tracked:
+    """
+    Track one image with its detections; an unreadable image is tracked by motion alone.
+
+    :param sight: what is known of the camera; without, tracks have no position.
+    """
     start = time.perf_counter()
     pixels, encoding, error = None, 'bgr8', None
     try:
@@ -52,15 +65,21 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
     except ImageError as problem:
         error = str(problem)
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
-    frame = Frame(nanoseconds(image.header.stamp), read_detections(detections), pixels, encoding)
+    view, problems = (None, {}) if sight is None else sight.view(size)
+    frame = Frame(nanoseconds(image.header.stamp), read_detections(detections), pixels, encoding,
+                  view)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)
     stages.update(result.stage_seconds)
-    message = None
+    message = positions = None
     if result.tracks is not None:
         start = time.perf_counter()
         settings = pipeline.settings
-        message = write_tracks(published(result.tracks, settings), image.header, size,
+        chosen = publishable(result.tracks, settings)
+        message = write_tracks(result.tracks.select(chosen), image.header, size,
                                result.session, settings.frame_rate, settings.publish_features)
+        if result.positions is not None:
+            positions = result.positions.select(chosen)
+            write_positions(message, positions, settings.fixed_frame)
         stages['write'] = time.perf_counter() - start
-    return Tracked(message, frame, result, error, stages)
+    return Tracked(message, frame, result, error, stages, problems, positions)

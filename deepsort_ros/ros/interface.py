@@ -29,6 +29,13 @@ TOPICS = (
           'JPEG or PNG, instead of `image` with `image_transport: compressed`'),
     Topic('detections', 'vision_msgs/msg/Detection2DArray', 'in',
           'with the stamp of their image; the best hypothesis of each detection counts'),
+    Topic('camera_info', 'sensor_msgs/msg/CameraInfo', 'in',
+          'calibration of the camera; only with `world` or `camera_motion: tf`'),
+    Topic('depth', 'sensor_msgs/msg/Image', 'in',
+          'registered to the image, 16UC1 (mm) or 32FC1 (m); only with `world: depth`'),
+    Topic('/tf', 'tf2_msgs/msg/TFMessage', 'in',
+          'and `/tf_static`: camera to `base_frame` and `fixed_frame`; only with `world` or '
+          '`camera_motion: tf`'),
     Topic('tracks', 'deepsort_ros/msg/TrackArray', 'out',
           'one for every image with detections, under the header of the image'),
     Topic('tracks/detections', 'vision_msgs/msg/Detection2DArray', 'out',
@@ -36,6 +43,12 @@ TOPICS = (
     Topic('tracks/annotations', 'visualization_msgs/msg/ImageMarker', 'out',
           'their boxes as lines, for viewers that lay them over the image (Foxglove); only while '
           'somebody subscribes'),
+    Topic('tracks/world', 'vision_msgs/msg/Detection3DArray', 'out',
+          'the tracks with a position in `fixed_frame`, with covariance; only with `world`, while '
+          'somebody subscribes'),
+    Topic('tracks/markers', 'visualization_msgs/msg/MarkerArray', 'out',
+          'the same as cylinders or boxes with names, velocities and trails, for RViz and '
+          'Foxglove; only with `world`, while somebody subscribes'),
     Topic('~/overlay', 'sensor_msgs/msg/Image', 'out',
           'the image with boxes, ids and trails; only while somebody subscribes'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out',

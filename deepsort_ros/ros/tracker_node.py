@@ -47,6 +47,8 @@ from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
+from deepsort_ros.ros.world_inputs import Sight
+from deepsort_ros.ros.world_topics import WorldTopics
 from deepsort_ros.serving.appearance import Appearance
 from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
@@ -93,6 +95,7 @@ class TrackerNode(LifecycleNode):
         self._monitor = self._report.monitor
         self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
         self._stamps = Stamps()
+        self._world = WorldTopics(self, self._settings, self._pipeline, self._report, self._send)
         self._worker = Worker(
             self._settings.queue_depth, self._track, self._report.overloaded, self._report.failed)
         parameters.on_change(self, lambda: self._settings, self._apply)
@@ -137,6 +140,7 @@ class TrackerNode(LifecycleNode):
                 event_callbacks=publisher_events(partial(self._report.qos_problem, topic)))
             for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, 'tracks/detections'),
                                 (ImageMarker, 'tracks/annotations'), (Image, '~/overlay')))
+        self._world.configure()
         # Not a lifecycle publisher: diagnostics say that the node is not active.
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', RELIABLE_QOS, **common)
@@ -168,6 +172,7 @@ class TrackerNode(LifecycleNode):
                 kind, topic, callback, SENSOR_QOS,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                 event_callbacks=subscription_events(partial(self._report.input_qos_problem, name)))
+        self._world.activate()
         self._monitor.activated()
         self._active = True
         return super().on_activate(state)
@@ -179,6 +184,7 @@ class TrackerNode(LifecycleNode):
         for subscription in self._subscriptions_of.values():
             self.destroy_subscription(subscription)
         self._subscriptions_of.clear()
+        self._world.deactivate()
         self._forget_waiting()
         return super().on_deactivate(state)
 
@@ -189,6 +195,7 @@ class TrackerNode(LifecycleNode):
         self._restart().wait()
         for publisher in (self._tracks, self._mirror, self._annotations, self._drawn):
             self.destroy_lifecycle_publisher(publisher)
+        self._world.cleanup()
         self.destroy_publisher(self._diagnostics)
         for service in self._services_of_life:
             self.destroy_service(service)
@@ -234,7 +241,11 @@ class TrackerNode(LifecycleNode):
         if self._is_of_another_time(nanoseconds(image.header.stamp)):
             self._monitor.drop('other_time')
         else:
-            self._worker.add(Job(image, detections, arrived=time.monotonic()))
+            self._world.offer(image, detections)
+
+    def _send(self, image: ImageMessage, detections: Detection2DArray,
+              sight: Sight | None) -> None:
+        self._worker.add(Job(image, detections, time.monotonic(), sight))
 
     def _is_of_another_time(self, stamp: int) -> bool:
         """Return whether a frame from before a jump back of /clock arrives after it."""
@@ -247,13 +258,14 @@ class TrackerNode(LifecycleNode):
 
     def _track(self, job: Job) -> None:
         self._appearance.before_frame()
-        tracked = track_pair(self._pipeline, job.image, job.detections)
+        tracked = track_pair(self._pipeline, job.image, job.detections, job.sight)
         self._report.tracked(tracked, self._settings)
         message = tracked.message
         if message is None:
             return
         self._last_tracked = tracked.frame.stamp
         self._tracks.publish(message)
+        self._world.publish(tracked, job.sight)
         self._report.published(job, tracked, self._settings)
         if self._mirror.get_subscription_count():
             self._mirror.publish(write_mirror(message))
@@ -269,6 +281,7 @@ class TrackerNode(LifecycleNode):
         self._settings = settings
         self._pairer.jump = round(settings.time_jump_reset * NANOSECONDS)
         self._worker.request(lambda: self._pipeline.apply(settings))
+        self._world.apply(settings)
         self._appearance.join(settings)
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -300,7 +313,7 @@ class TrackerNode(LifecycleNode):
         return self._worker.request(restart)
 
     def _forget_waiting(self) -> None:
-        self._monitor.drop('reset', self._worker.clear())
+        self._monitor.drop('reset', self._worker.clear() + self._world.clear())
         self._pairer.clear()
 
     def _clock_jumped(self, jump: TimeJump) -> None:
@@ -327,7 +340,7 @@ class TrackerNode(LifecycleNode):
         self._diagnostics.publish(self._report.diagnostics(
             active=self._active, enabled=self._enabled, pairing=self._pairer.counts,
             waiting_pairs=self._pairer.waiting(), queue=self._worker.waiting(),
-            session=self._pipeline.session, appearance_mode=self._settings.appearance,
-            appearance=self._appearance.describe(),
+            session=self._pipeline.session, world=self._world.situation(),
+            appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
             appearance_error=(None if self._settings.appearance == 'off'
                               else self._appearance.error)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.ros.frames import ImageMessage
+from deepsort_ros.ros.world_inputs import Sight
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,13 @@ class Job:
     A pair that waits to be tracked.
 
     :param arrived: steady-clock seconds at which the pair was complete.
+    :param sight: what is known of the camera, None where nothing asks for it.
     """
 
     image: ImageMessage
     detections: Detection2DArray
     arrived: float
+    sight: Sight | None = None
 
 
 class Worker:

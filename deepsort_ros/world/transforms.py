@@ -137,9 +137,12 @@ class TransformBuffer:
         while samples[-1].stamp - samples[0].stamp > self._history:
             del samples[0]
 
-    def clear(self) -> None:
-        """Forget all but the static transforms, as after a jump back in time."""
-        self._edges = {child: edge for child, edge in self._edges.items() if edge.static}
+    def forget_after(self, stamp: int) -> None:
+        """Forget what is newer than a stamp: time went back, it is of another time."""
+        for edge in self._edges.values():
+            if not edge.static:
+                edge.samples = [one for one in edge.samples if one.stamp <= stamp]
+        self._edges = {child: edge for child, edge in self._edges.items() if edge.samples}
 
     def __contains__(self, frame: str) -> bool:
         """Return whether a frame is known, as child or as parent."""

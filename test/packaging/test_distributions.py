@@ -30,7 +30,7 @@ DISTRO = PACKAGE / 'ros' / 'distro.py'
 # Module -> names, in Humble, Jazzy, Kilted and Lyrical alike.
 EVERYWHERE = {
     'diagnostic_msgs.msg': {'DiagnosticArray', 'DiagnosticStatus', 'KeyValue'},
-    'geometry_msgs.msg': {'Point'},
+    'geometry_msgs.msg': {'Point', 'TransformStamped'},
     'launch': {'LaunchDescription'},
     'launch.actions': {'DeclareLaunchArgument', 'OpaqueFunction', 'SetEnvironmentVariable'},
     'launch.conditions': {'IfCondition'},
@@ -47,17 +47,20 @@ EVERYWHERE = {
     'rclpy.lifecycle': {'LifecycleNode', 'LifecycleState', 'TransitionCallbackReturn'},
     'rclpy.node': {'Node'},
     'rclpy.parameter': {'Parameter'},
-    'rclpy.qos': {'qos_policy_name_from_kind', 'QoSProfile', 'QoSReliabilityPolicy'},
+    'rclpy.qos': {'qos_policy_name_from_kind', 'QoSDurabilityPolicy', 'QoSProfile',
+                  'QoSReliabilityPolicy'},
     'rclpy.qos_overriding_options': {'QoSOverridingOptions'},
     'rclpy.serialization': {'deserialize_message', 'serialize_message'},
     'rclpy.signals': {'SignalHandlerOptions'},
     'rclpy.subscription': {'Subscription'},
-    'sensor_msgs.msg': {'CompressedImage', 'Image'},
+    'sensor_msgs.msg': {'CameraInfo', 'CompressedImage', 'Image'},
     'std_msgs.msg': {'ColorRGBA', 'Header'},
     'std_srvs.srv': {'SetBool', 'Trigger'},
+    'tf2_msgs.msg': {'TFMessage'},
     'vision_msgs.msg': {
-        'BoundingBox2D', 'Detection2D', 'Detection2DArray', 'ObjectHypothesisWithPose'},
-    'visualization_msgs.msg': {'ImageMarker'},
+        'BoundingBox2D', 'Detection2D', 'Detection2DArray', 'Detection3D', 'Detection3DArray',
+        'ObjectHypothesisWithPose'},
+    'visualization_msgs.msg': {'ImageMarker', 'Marker', 'MarkerArray'},
 }
 # In some only, the others named: for ros/distro.py.
 SOMEWHERE = {

@@ -53,8 +53,16 @@ def test_static_transforms_hold_for_ever() -> None:
     for second in range(2, 60):
         buffer.add('odom', 'base_link', second * NANOSECONDS, (2, 0, 0), NONE)
     assert buffer.lookup('base_link', 'camera', 3600 * NANOSECONDS) is not None
-    buffer.clear()
+    buffer.forget_after(-1)
     assert 'camera' in buffer and 'odom' not in buffer
+
+
+def test_what_is_of_another_time_can_be_forgotten() -> None:
+    buffer = moving()
+    buffer.forget_after(NANOSECONDS // 2)
+    assert np.allclose(buffer.lookup('odom', 'camera', 0).translation, (0, 0, 1.5))
+    with pytest.raises(TransformError, match='the newest transform is 1.000 s older'):
+        buffer.lookup('odom', 'camera', NANOSECONDS)
 
 
 def test_a_leading_slash_is_not_part_of_a_name() -> None:

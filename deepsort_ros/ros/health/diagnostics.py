@@ -67,6 +67,7 @@ class Situation:
     :param clock_problem: in words, why the node's clock cannot be used.
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
+    :param world: warnings, what is fine and numbers of the positions, None when not wanted.
     :param appearance: device, model and so on; :param appearance_error: why features are
         missing, and what will be done about it.
     """
@@ -84,6 +85,7 @@ class Situation:
     appearance: Mapping[str, str]
     appearance_error: str | None
     clock_problem: str = ''
+    world: tuple[list[str], str, Mapping[str, Any]] | None = None
 
 
 @dataclass
@@ -150,6 +152,9 @@ class Monitor:
             if now.pairing.paired != self._pairing_before.paired:
                 self._paired_at = clock
             statuses = [self._inputs(now, clock), self._tracking(now), _appearance(now)]
+            if now.world is not None:
+                warnings, fine, values = now.world
+                statuses.append(_status(now, 'world', [], warnings, fine, values))
             self._pairing_before = replace(now.pairing)
         if not now.active:
             for status in statuses:

@@ -24,6 +24,8 @@ from deepsort_ros.resources import share_path
 
 # What rosbags has no definitions of: read from the share folders of these packages.
 PACKAGES = ('vision_msgs', 'deepsort_ros')
+# Defaults that are not zero, which rosbags does not keep.
+DEFAULTS = {('geometry_msgs/msg/Quaternion', 'w'): lambda: 1.0}
 
 
 def typestore() -> Typestore:
@@ -58,8 +60,8 @@ def message_class(name: str) -> Any:
     constants, entries = store.fielddefs[name]
     kind = dataclasses.make_dataclass(
         name.rpartition('/')[2],
-        [(field, Any, dataclasses.field(default_factory=_default(entry)))
-         for field, entry in entries],
+        [(field, Any, dataclasses.field(default_factory=DEFAULTS.get(
+            (name, field), _default(entry)))) for field, entry in entries],
         namespace={'__msgtype__': name, **{key: value for key, _, value in constants}})
     store.types[name] = kind  # what deserialize makes
     return kind
