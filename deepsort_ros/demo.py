@@ -16,9 +16,11 @@ import sys
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -98,7 +100,7 @@ class _Recording:
 
 def run(output: Path, sequence_path: Path | None = None, rate: float | None = None,
         show: Callable[[str], contextlib.AbstractContextManager[Progress]] | None = None,
-        ) -> DemoSummary:
+        parameters: Mapping[str, Any] | None = None) -> DemoSummary:
     """
     Run the demo and return what it saw.
 
@@ -107,6 +109,7 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
     :param sequence_path: a MOTChallenge folder; by default the sample scene is rendered.
     :param rate: images per second; None plays each frame when the tracks of the last have come.
     :param show: makes a progress callback (done, all) for a stage of this name.
+    :param parameters: of the node, in place of the defaults.
     :raises DemoError: the node did not do its part.
     :raises deepsort_ros.mot.table.MotFileError: not a sequence.
     """
@@ -117,7 +120,7 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
         with show('rendering the scene') as update:
             write_scene(sequence_path, progress=update)
     sequence = open_sequence(sequence_path)
-    recording = _record(sequence, output, rate, show)
+    recording = _record(sequence, output, rate, show, parameters or {})
     results = output / 'results.txt'
     ids = _write_results(results, recording)
     with show('drawing the video') as update:
@@ -168,18 +171,18 @@ def _node_command(parameters: Path) -> list[str]:
             f'__ns:=/{NAMESPACE}', '--params-file', str(parameters)]
 
 
-def _write_parameters(path: Path, frame_rate: float) -> None:
-    """Write the launch file's parameters with the sequence's image rate."""
+def _write_parameters(path: Path, changes: Mapping[str, Any]) -> None:
+    """Write the launch file's parameters with some of them changed."""
     document = yaml.safe_load(share_path('config/tracker.yaml').read_text(encoding='utf-8'))
     for content in document.values():
-        content['ros__parameters']['frame_rate'] = float(frame_rate)
+        content['ros__parameters'].update(changes)
     path.write_text(yaml.safe_dump(document), encoding='utf-8')
 
 
 @contextlib.contextmanager
-def _node(output: Path, frame_rate: float) -> Iterator[subprocess.Popen[bytes]]:
+def _node(output: Path, changes: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     parameters = output / 'parameters.yaml'
-    _write_parameters(parameters, frame_rate)
+    _write_parameters(parameters, changes)
     with (output / 'node.log').open('wb') as log:
         process = subprocess.Popen(
             _node_command(parameters), stdout=log, stderr=subprocess.STDOUT)
@@ -196,7 +199,8 @@ def _node(output: Path, frame_rate: float) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _record(sequence: Sequence, output: Path, rate: float | None,
-            show: Callable[[str], contextlib.AbstractContextManager[Progress]]) -> _Recording:
+            show: Callable[[str], contextlib.AbstractContextManager[Progress]],
+            parameters: Mapping[str, Any]) -> _Recording:
     """Play the sequence into a node of its own."""
     _isolate()
     bag = output / 'tracks'
@@ -206,7 +210,7 @@ def _record(sequence: Sequence, output: Path, rate: float | None,
     rclpy.init()
     player = Player(namespace=NAMESPACE)
     try:
-        with _node(output, sequence.frame_rate) as process:
+        with _node(output, {'frame_rate': float(sequence.frame_rate), **parameters}) as process:
             with show('starting the node') as update:
                 _wait(player, process)
                 update(1, 1)

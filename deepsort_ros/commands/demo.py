@@ -8,6 +8,7 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
                         help='folder to write (default: out/demo)')
     parser.add_argument('--rate', type=float, metavar='HZ',
                         help='images per second (default: as fast as the node answers)')
+    add_model(parser)
     add_json(parser)
 
 
@@ -33,9 +35,13 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.demo import DemoError
     from deepsort_ros.demo import format_summary
     from deepsort_ros.demo import run as run_demo
+    parameters = {name: getattr(args, name) for name in ('model', 'engine', 'device')
+                  if getattr(args, name) is not None}
+    if 'model' in parameters and Path(parameters['model']).exists():
+        parameters['model'] = str(Path(parameters['model']).resolve())
     try:
         summary = run_demo(args.output, args.sequence, args.rate,
-                           lambda stage: progress_bar(stage, 'frame', args.json))
+                           lambda stage: progress_bar(stage, 'frame', args.json), parameters)
     except DemoError as error:
         print(f'deepsort: {error}', file=sys.stderr)
         return 1

@@ -151,9 +151,9 @@ class Encoder:
         for bucket in self._buckets:
             if progress is not None:
                 progress(f'compiling the appearance network for batches of {bucket}')
-            self._features(bucket, bucket)
+            self._run(bucket)
         if not self._buckets:
-            self._features(1, 1)
+            self._run(1)
 
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
                encoding: str = 'bgr8',
@@ -211,6 +211,9 @@ class Encoder:
         normalise(self._crops[:size], self.model.color_order == 'bgr', self._planes[:size],
                   self._scale, self._offset)
         raw = self._run(bucket)[:size]
+        if size and not np.isfinite(raw).all(axis=1).any():
+            raise ModelError(f'{self.model.path}: all {size} features are NaN or infinite; is the '
+                             'file damaged, or the normalisation another?')
         length = np.sqrt(np.sum(raw * raw, axis=1, keepdims=True))
         return np.asarray(raw / np.maximum(length, np.float32(1e-12)), dtype=np.float32)
 

@@ -3,9 +3,11 @@ import json
 
 import numpy as np
 import pytest
+from small_models import mean_colour
 
 from deepsort_ros.cli import main
 from deepsort_ros.reid.encoder import Encoder
+from deepsort_ros.reid.model import read_model
 from deepsort_ros.reid.preprocess import normalise
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
@@ -45,7 +47,8 @@ def test_the_file_gives_the_features_of_the_checkpoint(
                  'CPU', '--json']) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary == {'output': str(path), 'bytes': path.stat().st_size, 'batch': batch or None}
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    beside = {'model.json'} if suffix == 'mindir' else set()
+    assert {entry.name for entry in tmp_path.iterdir()} == {path.name} | beside
     images = normalise(crops)
     np.testing.assert_allclose(load(path, images), features, rtol=0, atol=1e-4)
     if not batch:
@@ -60,3 +63,18 @@ def test_what_cannot_be_exported_is_said(random_checkpoint, tmp_path, capsys, ou
                  'CPU']) == 2
     assert says in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('suffix', ['mindir', 'onnx'])
+def test_what_is_exported_says_what_the_checkpoint_says(tmp_path, suffix):
+    path = tmp_path / f'm.{suffix}'
+    assert main(['export', 'bundled', str(path), '--device', 'CPU']) == 0
+    exported, bundled = read_model(str(path)), read_model('bundled')
+    assert exported.metadata() == bundled.metadata()
+    assert exported.max_cosine_distance > 0 and 'assumed' not in exported.origin.values()
+
+
+def test_what_is_exported_already_is_not_exported_again(tmp_path, capsys):
+    path = mean_colour(tmp_path / 'm.onnx')
+    assert main(['export', str(path), str(tmp_path / 'n.onnx')]) == 2
+    assert 'm.onnx: only checkpoints (*.ckpt) are exported' in capsys.readouterr().err
