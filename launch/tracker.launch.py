@@ -13,7 +13,8 @@ from deepsort_ros.ros.distro import profiles_variable
 
 PACKAGE = 'deepsort_ros'
 # Parameters with an argument of their own; an empty one leaves what params_file says.
-OVERRIDES = ('device', 'engine', 'model', 'image_transport', 'autostart')
+OVERRIDES = ('device', 'engine', 'model', 'image_transport', 'autostart', 'world',
+             'camera_motion')
 
 
 def share(*path):
@@ -56,6 +57,10 @@ def tracker(namespace, overrides):
             ('detections', LaunchConfiguration('detections')),
             ('tracks', tracks),
             ('tracks/detections', [tracks, '/detections']),
+            ('tracks/world', [tracks, '/world']),
+            ('tracks/markers', [tracks, '/markers']),
+            ('camera_info', LaunchConfiguration('camera_info')),
+            ('depth', LaunchConfiguration('depth')),
         ],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
     )
@@ -74,6 +79,21 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'tracks', default_value='tracks',
             description='Topic the tracks are published on.'),
+        DeclareLaunchArgument(
+            'camera_info', default_value='camera_info',
+            description='Topic of the calibration of the camera, for positions.'),
+        DeclareLaunchArgument(
+            'depth', default_value='depth',
+            description='Topic of depth images registered to the image, for world:=depth.'),
+        DeclareLaunchArgument(
+            'world', default_value='', choices=['', 'off', 'ground', 'depth'],
+            description='Where positions in metres come from; empty: as params_file says.'),
+        DeclareLaunchArgument(
+            'camera_motion', default_value='', choices=['', 'off', 'flow', 'tf'],
+            description='How a camera that moves is followed; empty: as params_file says.'),
+        DeclareLaunchArgument(
+            'rviz', default_value='false', choices=['true', 'false'],
+            description='Show image, overlay and tracks in space in RViz.'),
         DeclareLaunchArgument(
             'namespace', default_value='',
             description='Namespace of the node and of the relative topic names.'),
@@ -121,4 +141,10 @@ def generate_launch_description():
             profiles_variable(), share('config', 'large_images.xml'),
             condition=IfCondition(LaunchConfiguration('large_images'))),
         OpaqueFunction(function=start_trackers),
+        Node(
+            package='rviz2', executable='rviz2', name='rviz', output='screen',
+            namespace=LaunchConfiguration('namespace'),
+            arguments=['-d', share('config', 'tracker.rviz')],
+            parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
+            condition=IfCondition(LaunchConfiguration('rviz'))),
     ])

@@ -168,7 +168,7 @@ class WorldInputs(Generic[Pair]):
         Take a pair; :meth:`released` hands it out.
 
         :param frame: of its image; :param stamp: nanoseconds.
-        :param now: seconds, of any clock that :meth:`released` is told, too.
+        :param now: seconds, of any clock that :meth:`released` gets, too.
         """
         jump = round(self._settings.time_jump_reset * NANOSECONDS)
         if self._last is not None and self._last - stamp > jump:

@@ -211,4 +211,3 @@ def _positions(states: States, kinds: KindArrays) -> Positions:
     return Positions(
         states.source.copy(), place * hole, covariance * hole[:, :, None],
         states.mean[:, 2:] * hole, states.covariance[:, 2:, 2:] * hole[:, :, None], kinds.size)
-

@@ -115,8 +115,13 @@ class Node:
     parameters: list = ()
     remappings: list = ()
     ros_arguments: list = ()
+    arguments: list = ()
+    condition: object = None
 
     def visit(self, context):
+        if self.condition is not None and not self.condition.evaluate(context):
+            return
+
         def performed(entry):
             if not isinstance(entry, dict):
                 return perform(entry, context)
@@ -129,7 +134,9 @@ class Node:
             'namespace': perform(self.namespace, context),
             'parameters': [performed(entry) for entry in self.parameters],
             'remappings': {source: perform(to, context) for source, to in self.remappings},
-            'ros_arguments': [perform(part, context) for part in self.ros_arguments]})
+            'ros_arguments': [perform(part, context) for part in self.ros_arguments],
+            **({'arguments': [perform(part, context) for part in self.arguments]}
+               if self.arguments else {})})
 
 
 @dataclass

@@ -40,7 +40,8 @@ def test_starts_one_tracker_with_the_installed_parameters(launch):
         'remappings': {
             'image': 'image', 'image/compressed': 'image/compressed',
             'detections': 'detections', 'tracks': 'tracks',
-            'tracks/detections': 'tracks/detections'},
+            'tracks/detections': 'tracks/detections', 'tracks/world': 'tracks/world',
+            'tracks/markers': 'tracks/markers', 'camera_info': 'camera_info', 'depth': 'depth'},
         'ros_arguments': ['--log-level', 'info']}]
 
 
@@ -120,7 +121,7 @@ def test_choices_are_those_of_the_settings(description):
         if argument.name in fields and SPECS[argument.name].choices:
             assert argument.choices == ['', *SPECS[argument.name].choices]
             checked += 1
-    assert checked == 3
+    assert checked == 5
 
 
 def test_the_real_launch_accepts_the_file():
@@ -129,3 +130,32 @@ def test_the_real_launch_accepts_the_file():
     exec(compile(LAUNCH_FILE.read_text(), str(LAUNCH_FILE), 'exec'), namespace)
     arguments = namespace['generate_launch_description']().get_launch_arguments()
     assert {'image', 'detections', 'params_file'} <= {argument.name for argument in arguments}
+
+
+def test_positions_are_asked_for_by_arguments(launch):
+    node, = launch(world='depth', camera_motion='tf', camera_info='/cam/info', depth='/cam/depth',
+                   tracks='/people').nodes
+    assert node['parameters'][1]['world'] == 'depth'
+    assert node['parameters'][1]['camera_motion'] == 'tf'
+    assert node['remappings']['camera_info'] == '/cam/info'
+    assert node['remappings']['depth'] == '/cam/depth'
+    assert node['remappings']['tracks/markers'] == '/people/markers'
+
+
+def test_rviz_is_started_on_request_with_a_view_of_the_tracks(launch):
+    _, rviz = launch(rviz='true', namespace='robot').nodes
+    assert rviz['executable'] == 'rviz2' and rviz['namespace'] == 'robot'
+    assert rviz['arguments'] == ['-d', '/share/deepsort_ros/config/tracker.rviz']
+
+
+def test_the_views_name_topics_of_the_node():
+    import json
+
+    import yaml
+    config = LAUNCH_FILE.parents[1] / 'config'
+    rviz = yaml.safe_load((config / 'tracker.rviz').read_text())
+    topics = {one['Topic']['Value'] for one in rviz['Visualization Manager']['Displays']
+              if 'Topic' in one}
+    assert topics == {'tracks/markers', 'tracker/overlay', 'image'}
+    layout = json.loads((config / 'foxglove.json').read_text())
+    assert '/tracks/markers' in layout['configById']['3D!world']['topics']

@@ -1,4 +1,4 @@
-"""What pairs of messages are told about the camera, and how long they wait for it."""
+"""What pairs of messages learn about the camera, and how long they wait for it."""
 import drives
 import numpy as np
 import pytest

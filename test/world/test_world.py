@@ -22,7 +22,7 @@ def at(number: int) -> int:
 
 def walk(world: World, seconds: float, seen: bool = True, start: int = 0, robot: float = 0.5,
          ) -> Positions:
-    """Let a robot drive past two people, one of whom walks to the left at 1.2 m/s."""
+    """Let a robot drive past two people; the first walks to the left at 1.2 m/s."""
     positions = None
     for number in range(start, start + round(seconds * RATE)):
         time = number / RATE

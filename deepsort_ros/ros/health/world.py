@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from deepsort_ros.world.world import Counts
 
-# In the order in which they are told.
+# In the order in which they are reported.
 INPUTS = ('camera_info', 'transforms', 'base', 'depth')
 # What a frame lacks without an input.
 WITHOUT = {'camera_info': 'tracked in pixels alone', 'transforms': 'tracked in pixels alone',
