@@ -175,7 +175,7 @@ def _write_parameters(path: Path, changes: Mapping[str, Any]) -> None:
     """Write the launch file's parameters with some of them changed."""
     document = yaml.safe_load(share_path('config/tracker.yaml').read_text(encoding='utf-8'))
     for content in document.values():
-        content['ros__parameters'].update(changes)
+        content['ros__parameters'].update(changes, load_wait=3600.0)
     path.write_text(yaml.safe_dump(document), encoding='utf-8')
 
 

@@ -65,11 +65,13 @@ class Settings:
         '.onnx; onnxruntime also runs .ckpt, mindspore_lite also .mindir',
         choices=('auto', 'mindspore', 'onnxruntime', 'mindspore_lite'))
     precision: str = _setting(
-        'fp32', 'arithmetic of the network; fp16 is for Ascend and GPU', choices=('fp32', 'fp16'))
+        'auto', 'arithmetic of the network; auto: fp16 on Ascend, else fp32; fp16 is for Ascend '
+        'and GPU', choices=('auto', 'fp32', 'fp16'))
     batch_buckets: tuple[int, ...] = _setting(
         (1, 2, 4, 8, 16, 32), 'batch sizes the network is compiled for, ascending; a batch is '
-        'padded to the next one; onnxruntime on a CPU takes any number, up to the last of them',
-        minimum=1, maximum=1024)
+        'padded to the next one; onnxruntime on a CPU takes any number, up to the last of them; '
+        'MindSpore on Ascend takes 4 and 16 where this is left at its default', minimum=1,
+        maximum=1024)
     color_order: str = _setting(
         'auto', 'channel order the network is fed; auto: as the model says, else rgb; bgr repeats '
         'the published evaluation, which fed OpenCV crops to a network trained on RGB',
@@ -179,6 +181,10 @@ class Settings:
     motion_weight: float = _setting(
         0.0, 'share of the motion distance in the cost of a match by appearance', minimum=0.0,
         maximum=1.0, dynamic=True)
+    load_wait: float = _setting(
+        60.0, 'start-up waits so long for the network to be loaded and compiled; after that, '
+        'images are tracked by motion and overlap until it is', unit='s', minimum=0.0,
+        maximum=3600.0)
     frame_rate: float = _setting(
         30.0, 'nominal image rate: the Kalman filter counts time in units of 1/frame_rate',
         unit='Hz', minimum=0.1, maximum=1000.0)

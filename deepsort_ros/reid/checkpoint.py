@@ -46,7 +46,7 @@ def assign(network: Any, parameters: Mapping[str, NDArray[Any]]) -> None:
     """Set the parameters of a network that are given; names and shapes must fit."""
     own = network.parameters_dict()
     for name, value in parameters.items():
-        own[name].set_data(ms.Tensor(value))
+        own[name].set_data(ms.Tensor(value, own[name].dtype))
 
 
 def save_feature(network: Any, path: Path) -> None:

@@ -23,6 +23,7 @@ from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import plugin_fault
 from deepsort_ros.reid.runtime import set_device
 from deepsort_ros.reid.runtime import use_graphs
+from deepsort_ros.settings import default
 
 DEVICES = ('Ascend', 'GPU', 'CPU')
 # The chips of small boards, whose memory is that of the whole board.
@@ -32,6 +33,9 @@ SMALL_CHIP_MEMORY = 2
 ENOUGH_MEMORY = 10 * 2**30
 
 DEVICE_FILES = Path('/dev')
+
+# Every size is compiled for, which takes minutes there, and padding costs an NPU little.
+NPU_BUCKETS = (4, 16)
 
 Progress = Callable[[str], object]
 
@@ -78,6 +82,15 @@ def select_device(device: str, device_id: int | None,
             faults[name] = fault
     reason = '; '.join(faults.values())
     raise DeviceError(f'device: {device} {device_id} cannot be used: {reason}')
+
+
+def suitable_buckets(name: str, asked: tuple[int, ...]) -> tuple[int, ...]:
+    """
+    Return the batch sizes to compile for on a device.
+
+    :param asked: by the settings; their default means few sizes on an NPU.
+    """
+    return NPU_BUCKETS if name == 'Ascend' and asked == default('batch_buckets') else asked
 
 
 def _use(name: str, device_id: int | None, progress: Progress) -> tuple[bool, str]:

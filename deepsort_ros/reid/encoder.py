@@ -33,6 +33,8 @@ __all__ = ['CheckpointError', 'Encoder', 'ModelError']
 # A bucket may be filled up by this share; beyond it two smaller batches are faster: on two cores a
 # batch takes 4 ms and 10 more for each crop.
 MAX_PADDING = 0.2
+# On an NPU one batch of any size is faster than two.
+NPU_PADDING = 1.0
 
 
 class Encoder:
@@ -76,16 +78,17 @@ class Encoder:
 
     @classmethod
     def create(cls, model: str, device: str = 'auto', device_id: int = 0,
-               precision: str = 'fp32', batch_buckets: Sequence[int] = (1, 2, 4, 8, 16, 32),
+               precision: str = 'auto', batch_buckets: Sequence[int] = (1, 2, 4, 8, 16, 32),
                color_order: str = 'auto', engine: str = 'auto',
-               normalisation: str = 'auto') -> Encoder:
+               normalisation: str = 'auto',
+               progress: Callable[[str], object] = lambda text: None) -> Encoder:
         """
         Load a model onto a device.
 
         :param model: ``bundled``, ``hub``, or the path of a checkpoint, ``.mindir`` or ``.onnx``.
         :param device: ``auto``, ``Ascend``, ``GPU``, ``CPU``, or an execution provider of ONNX
             Runtime; the CPU stands in, with a warning, for a device that is not there.
-        :param precision: ``fp32``, or ``fp16`` on Ascend and GPU.
+        :param precision: ``fp32``, ``fp16`` on Ascend and GPU, or ``auto``: fp16 on Ascend.
         :param batch_buckets: batch sizes to compile for; batches are padded to the next one. An
             engine that compiles for no size takes as many as there are, up to the last of them.
         :param color_order: ``rgb`` or ``bgr``, the order the network is fed; ``auto``: as the
@@ -93,13 +96,14 @@ class Encoder:
         :param engine: one of :data:`deepsort_ros.reid.engines.ENGINES`, or ``auto``.
         :param normalisation: one of :data:`deepsort_ros.reid.model.NORMALISATIONS`, or ``auto``:
             as the model says.
+        :param progress: called with a line of text when a device takes long to answer.
         :raises ModelError: the model cannot be used; CheckpointError or EngineError where the
             checkpoint or the engine is at fault.
         :raises DeviceError: no device can run it.
         :raises ValueError: an argument has no meaning.
         """
         for name, value, known in (
-                ('precision', precision, ('fp32', 'fp16')),
+                ('precision', precision, ('auto', 'fp32', 'fp16')),
                 ('color_order', color_order, ('auto', *COLOR_ORDERS)),
                 ('normalisation', normalisation, ('auto', *NORMALISATIONS)),
                 ('engine', engine, ('auto', *engines.ENGINES))):
@@ -111,7 +115,7 @@ class Encoder:
         described = read_model(model, color_order, normalisation)
         name = engines.choose(engine, described)
         loaded = engines.load(
-            name, described, engines.Options(device, device_id, precision, buckets))
+            name, described, engines.Options(device, device_id, precision, buckets, progress))
         # The engine has the weights now.
         return cls(dataclasses.replace(described, parameters=None), name, loaded, buckets)
 
@@ -201,7 +205,8 @@ class Encoder:
 
     def _batches(self, count: int) -> Iterator[tuple[int, int]]:
         if self._buckets:
-            return batches(count, self._buckets)
+            return batches(count, self._buckets, NPU_PADDING if self.device == 'Ascend'
+                           else MAX_PADDING)
         sizes = [min(self._most, count - start) for start in range(0, count, self._most)]
         return iter([(size, size) for size in sizes])
 
@@ -238,17 +243,19 @@ def _check(image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str) -
         raise ValueError(f'tlwh: shape {tlwh.shape} is not (N, 4)')
 
 
-def batches(count: int, buckets: Sequence[int]) -> Iterator[tuple[int, int]]:
+def batches(count: int, buckets: Sequence[int],
+            padding: float = MAX_PADDING) -> Iterator[tuple[int, int]]:
     """
     Split a number of crops into batches.
 
     :param buckets: ascending batch sizes.
+    :param padding: share of a bucket that may be left empty where two smaller ones would do.
     :returns: pairs of how many crops, and the bucket they go into.
     """
     while count > 0:
         fitting = next((b for b in buckets if b >= count), None)
         smaller = [b for b in buckets if b <= count]
-        if fitting is not None and (not smaller or fitting - count <= MAX_PADDING * fitting):
+        if fitting is not None and (not smaller or fitting - count <= padding * fitting):
             yield count, fitting
             return
         yield smaller[-1], smaller[-1]

@@ -154,9 +154,15 @@ class TrackerNode(LifecycleNode):
             self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
         loaded = self._appearance.join(self._settings)
+        started = time.monotonic()
         while not loaded.wait(0.05):
             if not self.context.ok():
                 return FAILURE
+            if time.monotonic() - started >= self._settings.load_wait:
+                self.get_logger().warning(
+                    f'tracking by motion and overlap until the network is there '
+                    f'({self._appearance.describe().get("loading", "not loaded yet")})')
+                break
         return SUCCESS
 
     @told

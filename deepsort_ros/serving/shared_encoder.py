@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 from typing import TypeAlias
 
@@ -26,6 +27,7 @@ from deepsort_ros.serving.batching import Batch
 from deepsort_ros.serving.batching import compute
 from deepsort_ros.serving.batching import first_batch
 from deepsort_ros.serving.batching import Request
+from deepsort_ros.serving.loading import Loading
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
@@ -63,7 +65,8 @@ def load_encoder(settings: Settings, progress: Progress) -> Any:
     """
     from deepsort_ros.reid.encoder import Encoder
 
-    encoder = Encoder.create(**{name: getattr(settings, name) for name in NETWORK_SETTINGS})
+    encoder = Encoder.create(
+        **{name: getattr(settings, name) for name in NETWORK_SETTINGS}, progress=progress)
     encoder.warm_up(progress)
     return encoder
 
@@ -100,6 +103,7 @@ class SharedEncoder:
         self._waiting: deque[Request] = deque()
         self._limit: int | None = None
         self._distance = 0.0
+        self._loading = Loading(_log.info)
         self._worked_at = 0.0
         self._changed = threading.Condition()
         self._stopping = False
@@ -129,11 +133,16 @@ class SharedEncoder:
         """Return what the network loaded last recommends, 0 for nothing."""
         return self._distance
 
+    @property
+    def loading(self) -> str:
+        """What is being loaded or compiled and how long it has taken, '' when nothing is."""
+        return self._loading.text
+
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""
         encoder, limit = self._encoder, self._limit
         if encoder is None:
-            return {}
+            return {'loading': self.loading} if self.loading else {}
         facts = {name: str(value) for name, value in encoder.describe().items()}
         if limit is not None:
             note = f'out of memory: at most {limit} crop(s) at once'
@@ -287,13 +296,15 @@ class SharedEncoder:
         def progress(text: str) -> None:
             if self._stopping:
                 raise SystemExit  # ends this thread, without a word
-            _log.log(level, '%s', text)
+            self._loading.step(text)
 
+        self._loading = Loading(partial(_log.log, level, '%s'))
         assert self._settings is not None
         encoder, error = None, None
         try:
-            progress(f'loading the appearance network ({self._settings.model})')
-            encoder = self._load_encoder(self._settings, progress)
+            with self._loading:
+                progress(f'loading the appearance network ({self._settings.model})')
+                encoder = self._load_encoder(self._settings, progress)
         except Exception as problem:  # noqa: B902 whatever a device or a file provokes
             error = f'{type(problem).__name__}: {problem}'
             self._backoff.failed()

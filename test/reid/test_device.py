@@ -10,6 +10,7 @@ from deepsort_ros.reid import runtime
 from deepsort_ros.reid.device import DeviceError
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.probe import Probe
+from deepsort_ros.settings import Settings
 
 
 @pytest.fixture
@@ -205,3 +206,10 @@ def test_the_first_operator_is_run_once_more_when_numpy_2_breaks_it(monkeypatch)
     monkeypatch.setattr(runtime.ms, 'Tensor', Tensor)
     runtime.run_first_operator()
     assert results == []
+
+
+def test_an_npu_compiles_for_few_sizes_unless_others_are_asked_for():
+    default = Settings().batch_buckets
+    assert device.suitable_buckets('Ascend', default) == (4, 16)
+    assert device.suitable_buckets('Ascend', (8,)) == (8,)
+    assert device.suitable_buckets('CPU', default) == default

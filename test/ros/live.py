@@ -51,6 +51,8 @@ class NodeProcess:
     def __init__(self, folder: Path, domain: int, *arguments: str,
                  program: tuple[str, ...] = ('-m', 'deepsort_ros.ros.main'),
                  changes: dict[str, str] | None = None, **parameters: object) -> None:
+        # What is tested is not the speed of this machine.
+        parameters.setdefault('load_wait', 600.0)
         self.domain = domain
         self._log = folder / f'node-{next(_numbers)}.log'
         ros = [part for name, value in parameters.items()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol
@@ -39,14 +40,17 @@ class Options:
     How a model is to run.
 
     :param device: ``auto``, ``Ascend``, ``GPU``, ``CPU``, or what else an engine knows.
-    :param precision: ``fp32``, or ``fp16`` where the device computes in it.
+    :param precision: ``fp32``, ``fp16`` where the device computes in it, or ``auto``: as suits the
+        device.
     :param batch_buckets: ascending batch sizes, for engines that compile for each.
+    :param progress: called with a line of text when loading takes long.
     """
 
     device: str
     device_id: int
     precision: str
     batch_buckets: tuple[int, ...]
+    progress: Callable[[str], object] = lambda text: None
 
 
 class Engine(Protocol):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.device import DEVICES
 from deepsort_ros.reid.device import select_device
+from deepsort_ros.reid.device import suitable_buckets
 from deepsort_ros.reid.engines import EngineError
 from deepsort_ros.reid.engines import first_line
 from deepsort_ros.reid.engines import Options
@@ -20,6 +21,7 @@ from deepsort_ros.reid.model import Model
 from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
+from deepsort_ros.reid.runtime import tensor
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,8 @@ class MindSporeEngine:
 
     def run(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """Return the features of a batch."""
-        return np.asarray(self._infer(ms.Tensor.from_numpy(images)).asnumpy())
+        kind = np.float16 if self.precision == 'fp16' else np.float32
+        return np.asarray(self._infer(tensor(images.astype(kind, copy=False))).asnumpy())
 
 
 def load(model: Model, options: Options) -> MindSporeEngine:
@@ -52,8 +55,10 @@ def load(model: Model, options: Options) -> MindSporeEngine:
     if options.device != 'auto' and options.device not in DEVICES:
         raise EngineError(f'device: {options.device!r} is not one of auto, {", ".join(DEVICES)}, '
                           'as mindspore has them')
-    device, note = select_device(options.device, options.device_id)
+    device, note = select_device(options.device, options.device_id, options.progress)
     precision = options.precision
+    if precision == 'auto':
+        precision = 'fp16' if device == 'Ascend' and model.kind == CHECKPOINT else 'fp32'
     refused = ''
     if precision == 'fp16' and device == 'CPU':
         refused = 'precision fp16 is not for the CPU; using fp32'
@@ -62,7 +67,7 @@ def load(model: Model, options: Options) -> MindSporeEngine:
     if refused:
         _log.warning('%s', refused)
         precision, note = 'fp32', '; '.join(filter(None, (note, refused)))
-    batches = (model.batch,) if model.batch else options.batch_buckets
+    batches = (model.batch,) if model.batch else suitable_buckets(device, options.batch_buckets)
     if model.parameters is not None:
         infer = _cell(model.parameters, precision)
     else:
@@ -82,10 +87,12 @@ def of_parameters(parameters: checkpoint.Parameters, device: str,
 
 def _cell(parameters: checkpoint.Parameters, precision: str) -> Any:
     network = AppearanceNetwork(folded=True)
+    if precision == 'fp16':
+        # Before they get their values: what is converted later is converted in every batch.
+        for parameter in network.get_parameters():
+            parameter.set_dtype(ms.float16)
     checkpoint.assign(network, fold(parameters))
     network.set_train(False)
-    if precision == 'fp16':
-        network.to_float(ms.float16)
 
     @ms.jit
     def infer(images: Any) -> Any:

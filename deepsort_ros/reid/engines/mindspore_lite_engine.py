@@ -63,7 +63,7 @@ def load(model: Model, options: Options) -> LiteEngine:
         precision = 'fp32'
         if device == 'Ascend':
             context.ascend.device_id = options.device_id
-            half = options.precision == 'fp16'
+            half = options.precision != 'fp32'
             precision = 'fp16' if half else 'fp32'
             context.ascend.precision_mode = 'enforce_fp16' if half else 'preferred_fp32'
         elif device == 'GPU':

@@ -226,6 +226,9 @@ def _appearance(now: Situation) -> DiagnosticStatus:
     errors = [f'tracking by motion and overlap alone: {now.appearance_error}'
               ] if now.appearance_error else []
     warnings = []
+    if now.appearance.get('loading'):
+        warnings.append(f'tracking by motion and overlap until the network is there: '
+                        f'{now.appearance["loading"]}')
     if now.appearance.get('device_note'):
         warnings.append(now.appearance['device_note'])
     fine = 'off' if now.appearance_mode == 'off' else (
