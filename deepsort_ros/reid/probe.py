@@ -71,28 +71,43 @@ def try_device(name: str, device_id: int | None, *,
     :param timeout: seconds until the child is given up.
     :param command: of the child, in place of this module.
     """
-    command = command or [
-        sys.executable, '-m', __name__, name, '' if device_id is None else str(device_id)]
+    told, fault, taken = ask(
+        command or [sys.executable, '-m', __name__, name,
+                    '' if device_id is None else str(device_id)],
+        f'trying the device {name}', timeout, progress)
+    if told is None:
+        return Probe(fault, seconds=taken)
+    fault = with_cure(told['fault']) if told.get('fault') else ''
+    return Probe(fault, str(told.get('chip', '')), taken)
+
+
+def ask(command: Sequence[str], what: str, timeout: float,
+        progress: Callable[[str], object]) -> tuple[dict[str, Any] | None, str, float]:
+    """
+    Run a child that prints ``MARK`` and a JSON object, and end all that it has started.
+
+    :param what: it does, in words, for ``progress``.
+    :returns: the object, or None and why there is none; seconds taken.
+    """
     started = time.monotonic()
     # Not pipes: what the child has started itself would keep them open.
     with TemporaryFile() as output, TemporaryFile() as errors:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
                                  env=_environment(), start_new_session=True)
         try:
-            ended = _wait(child, timeout, lambda seconds: progress(
-                f'trying the device {name}: {seconds:.0f} s so far'))
+            ended = _wait(child, timeout,
+                          lambda seconds: progress(f'{what}: {seconds:.0f} s so far'))
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         taken = time.monotonic() - started
         told = _result(_text(output))
-        if told is None:
-            fault = (_reason(child.returncode, _text(errors)) if ended
-                     else f'it did not answer within {timeout:g} s')
-            return Probe(with_cure(fault), seconds=taken)
-    fault = with_cure(told['fault']) if told.get('fault') else ''
-    return Probe(fault, str(told.get('chip', '')), taken)
+        if told is not None:
+            return told, '', taken
+        fault = (_reason(child.returncode, _text(errors)) if ended
+                 else f'it did not answer within {timeout:g} s')
+    return None, with_cure(fault), taken
 
 
 def with_cure(fault: str) -> str:

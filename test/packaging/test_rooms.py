@@ -14,7 +14,7 @@ CORE = ('tracking',)
 PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'pipeline')
 FILES = (*PIPELINE, 'mot')
 NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
-ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'info', 'cli')
+ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'doctor', 'info', 'cli')
 ROOMS: dict[str, tuple[str, ...]] = {
     'tracking': (),
     'world': (),
@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'bags': (*NODE, 'report'),
     'crops': (*FILES, 'reid'),
     'info': (*FILES, 'reid'),
+    'doctor': NODE,
     'demo': ALL,
     'commands': ALL,
     'cli': ALL,

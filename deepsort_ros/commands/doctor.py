@@ -1,0 +1,47 @@
+"""``deepsort doctor``."""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import textwrap
+from typing import Any
+
+from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_json
+
+# Of the output of --json; raised when a key changes its meaning or goes.
+FORMAT = 1
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, 'doctor', run, 'say what is there and what is missing, with the cure',
+        'Looks at ROS, messages, DDS, engines, CANN, the driver and the model, and computes one '
+        'crop on every device. Exit code 1: something is an error.', 'deepsort doctor')
+    parser.add_argument('--quick', action='store_true', help='compute nothing')
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and print."""
+    from deepsort_ros.doctor.checks import QUICK
+    checks = [check() for check in QUICK]
+    if not args.quick:
+        from deepsort_ros.doctor import crop
+        checks += crop.check(list(crop.devices()),
+                             lambda text: print(f'deepsort: {text}', file=sys.stderr))
+    failed = any(check.state == 'error' for check in checks)
+    if args.json:
+        print(json.dumps({'format': FORMAT, 'ok': not failed,
+                          'checks': [dataclasses.asdict(check) for check in checks]}, indent=2))
+    else:
+        for check in checks:
+            print(textwrap.fill(f'{check.state:8} {check.name}: {check.text}', 99,
+                                subsequent_indent=' ' * 9, break_on_hyphens=False))
+            if check.cure:
+                print(textwrap.fill(f'-> {check.cure}', 99, initial_indent=' ' * 9,
+                                    subsequent_indent=' ' * 12, break_on_hyphens=False))
+    return int(failed)
