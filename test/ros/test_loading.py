@@ -67,3 +67,14 @@ def test_an_ascend_that_is_not_there_is_told_once_and_the_cpu_stands_in(start_no
     assert status.level == DiagnosticStatus.WARN and 'Ascend' in status.message
     values = {value.key: value.value for value in status.values}
     assert values['device'] == 'CPU' and values['model'].endswith('.ckpt')
+
+
+def test_a_start_that_does_not_wait_tracks_by_motion_until_the_network_is_there(
+        start_node, graph):
+    node = start_node(device='CPU', batch_buckets='[1]', n_init=1, load_wait=0.0)
+    node.wait_for('tracking by motion and overlap until the network is there')
+    node.wait_for('active: ')
+    tracking = live.Tracking(graph)
+    assert len(tracking.track()[0].tracks) == 1
+    tracking.status('appearance', lambda status: status.message == 'always on CPU', 60.0)
+    assert node.stop() == 0
