@@ -135,7 +135,7 @@ class SharedEncoder:
 
     @property
     def loading(self) -> str:
-        """What is being loaded or compiled and how long it has taken, '' when nothing is."""
+        """Return what is loaded or compiled and how long it has taken, '' when nothing is."""
         return self._loading.text
 
     def describe(self) -> dict[str, str]:
