@@ -224,13 +224,15 @@ def main() -> None:
               else [load(name) for name in NAMES])
     ways = {'off': {'camera_motion': 'off', 'world': 'off'},
             'tf': {'camera_motion': 'tf', 'world': 'off'},
-            'tf, ground': {'camera_motion': 'tf', 'world': 'ground'}}
+            'tf, ground': {'camera_motion': 'tf', 'world': 'ground'},
+            'ground matching': {'camera_motion': 'tf', 'world': 'ground',
+                                'ground_matching': True}}
     for kind in args.classes:
         for step in () if args.errors else args.steps:
             for name, changes in ways.items():
                 hota, idf1, switches = score_all(
                     drives, kind, step, {**changes, **common}, args.filtered)
-                print(f'{kind:10s} {RATE / step:4.1f} Hz {name:12s} HOTA {hota:.1f} IDF1 '
+                print(f'{kind:10s} {RATE / step:4.1f} Hz {name:15s} HOTA {hota:.1f} IDF1 '
                       f'{idf1:.1f} IDs {switches}', flush=True)
         print(f'{kind}: positions')
         print_errors(errors(drives, kind, {**ways['tf, ground'], **common}))

@@ -293,7 +293,8 @@ class Pipeline:
         features, crops, looks = self._features(frame, detections, dt)
         stages['encode'] = time.perf_counter() - start
         start = time.perf_counter()
-        tracks = self._tracker.update(detections, features, dt=dt, stamp=frame.stamp)
+        ground = self._on_the_ground(frame, detections)
+        tracks = self._tracker.update(detections, features, dt, frame.stamp, ground)
         self._keep(tracks, detections, features, looks)
         stages['track'] = time.perf_counter() - start
         positions = None
@@ -303,6 +304,14 @@ class Pipeline:
             stages['world'] = time.perf_counter() - start
         self._last_stamp = frame.stamp
         return FrameResult(tracks, self.session, reset, crops, ignored, stages, positions)
+
+    def _on_the_ground(self, frame: Frame, detections: Detections) -> NDArray[np.float64] | None:
+        """Return how far tracks and detections are apart on the ground, where that is wanted."""
+        if self._world is None or not self._settings.ground_matching:
+            return None
+        ids, _, classes = self._tracker.boxes()
+        return self._world.distances(frame.view, frame.stamp, ids, classes, detections.tlwh,
+                                     detections.class_id)
 
     @staticmethod
     def _positions(world: World, frame: Frame, tracks: Tracks) -> Positions | None:

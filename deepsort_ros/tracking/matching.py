@@ -23,6 +23,11 @@ from deepsort_ros.tracking.votes import ClassVotes
 # Times within a thousandth of a step are equal: sums of rounded steps are not exact.
 TIME_TOLERANCE = 1e-3
 
+# Largest squared Mahalanobis distance on the ground: of a match of a lost track, and of one by
+# appearance. The variances there are cautious, so that these are wider than they look.
+GROUND_LIMIT = 4.0
+GROUND_GATE = 20.0
+
 # Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
 LOW_SCORE_IOU_DISTANCE = 0.5
 
@@ -45,6 +50,8 @@ class Observed:
     :param high: (N,) bool, those that may start a track.
     :param described: (N,) bool, those with a feature, all high.
     :param features: (N, D) float32 unit rows, or None when nothing is described.
+    :param ground: (M, N) squared Mahalanobis distances of tracks and detections on the ground, NaN
+        where unknown; None when there are none.
     """
 
     tlwh: NDArray[np.float64]
@@ -53,6 +60,7 @@ class Observed:
     high: NDArray[np.bool_]
     described: NDArray[np.bool_]
     features: NDArray[np.float32] | None
+    ground: NDArray[np.float64] | None = None
 
 
 class Matcher:
@@ -114,6 +122,12 @@ class Matcher:
                 stages.append(self._by_overlap(lost, left, seen, limit, compared))
                 left = stages[-1].left
                 free[stages[-1].row] = False
+
+        if seen.ground is not None:
+            stages.append(self._on_the_ground(
+                (free & within_age & ~recent).nonzero()[0], left, seen, seen.ground))
+            left = stages[-1].left
+            free[stages[-1].row] = False
 
         change = self._config.class_gating and self._share < 1.0
         if change and len(left):
@@ -214,6 +228,8 @@ class Matcher:
         usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
         if self._config.class_gating:
             usable &= self._votes.held(slot[row], seen.classes[column], self._share)
+        if seen.ground is not None:
+            usable &= ~(seen.ground[candidates[row], column] > GROUND_GATE)
         pairs = self._close_pairs(slot, row[usable], column[usable], features)
         weight, limit = self._config.motion_weight, self._config.max_cosine_distance
         if weight:
@@ -224,6 +240,20 @@ class Matcher:
             pairs = pairs._replace(cost=np.minimum(cost, limit))
         matching = association.cascade(pairs, table.time_since_update[candidates], left, limit)
         return matching._replace(row=candidates[matching.row])
+
+    def _on_the_ground(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                       seen: Observed, ground: NDArray[np.float64]) -> Matching:
+        """Match lost tracks by where on the ground they should be by now."""
+        if not len(candidates) or not len(left):
+            return Matching(candidates[:0], left[:0], left)
+        cost = np.nan_to_num(ground[np.ix_(candidates, left)], nan=2 * GROUND_LIMIT)
+        if self._config.class_gating:
+            cost[self._other_class(self._table.slot[candidates], seen.classes[left])] = (
+                2 * GROUND_LIMIT)
+        cost[self._compared(candidates, left, seen)] = 2 * GROUND_LIMIT
+        matching = association.assign(cost, GROUND_LIMIT)
+        return Matching(
+            candidates[matching.row], left[matching.column], left[matching.left])
 
     def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
                      column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
