@@ -67,13 +67,14 @@ class Frame:
     An image and its detections.
 
     :param stamp: nanoseconds.
+    :param detections: None when nobody looked for objects in this image: tracks are predicted.
     :param image: (H, W, 3) uint8, or None where there is none (motion only).
     :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
     :param view: where the camera was, None where that is not known or not wanted.
     """
 
     stamp: int
-    detections: Detections
+    detections: Detections | None
     image: NDArray[np.uint8] | None
     encoding: str = 'bgr8'
     view: View | None = None
@@ -204,6 +205,7 @@ class Pipeline:
         self._world: World | None = None
         self._configure_world()
         self._last_stamp: int | None = None
+        self._updated: int | None = None
         self._kept = KeptCrops(_spacing(settings))
         self.session = session
         self.encoder_error: str | None = None
@@ -252,7 +254,7 @@ class Pipeline:
         self._camera = _camera(self._settings)
         if self._world is not None:
             self._world.reset()
-        self._last_stamp = None
+        self._last_stamp = self._updated = None
         self._kept.clear()
         self.encoder_error = None
         self.session += 1
@@ -271,13 +273,15 @@ class Pipeline:
                 return FrameResult(None, self.session)
             self.reset()
             reset = True
+        dt = 1.0
+        if self._updated is not None:
+            # Rounded to a microstep: stamps in nanoseconds cannot hold 1/30 s exactly.
+            dt = round((frame.stamp - self._updated) / NANOSECONDS * settings.frame_rate, 6)
+            dt = max(dt, 1e-6)
+        if frame.detections is None:
+            return self._ahead(frame, dt, reset)
         start = time.perf_counter()
         detections, ignored = wanted(frame.detections, settings)
-        dt = 1.0
-        if self._last_stamp is not None:
-            # Rounded to a microstep: stamps in nanoseconds cannot hold 1/30 s exactly.
-            dt = round((frame.stamp - self._last_stamp) / NANOSECONDS * settings.frame_rate, 6)
-            dt = max(dt, 1e-6)
         stages = {'filter': time.perf_counter() - start}
         if self._camera is not None and frame.image is not None and frame.image.size:
             start = time.perf_counter()
@@ -302,7 +306,7 @@ class Pipeline:
             start = time.perf_counter()
             positions = self._positions(self._world, frame, tracks)
             stages['world'] = time.perf_counter() - start
-        self._last_stamp = frame.stamp
+        self._last_stamp = self._updated = frame.stamp
         return FrameResult(tracks, self.session, reset, crops, ignored, stages, positions)
 
     def _on_the_ground(self, frame: Frame, detections: Detections) -> NDArray[np.float64] | None:
@@ -313,9 +317,23 @@ class Pipeline:
         return self._world.distances(frame.view, frame.stamp, ids, classes, detections.tlwh,
                                      detections.class_id)
 
+    def _ahead(self, frame: Frame, dt: float, reset: bool) -> FrameResult:
+        """Predict the tracks into an image without detections; only the camera is followed."""
+        stages = {}
+        start = time.perf_counter()
+        if self._camera is not None and frame.image is not None and frame.image.size:
+            self._tracker.move(self._camera.transform(frame.image))
+            stages['motion'] = time.perf_counter() - start
+            start = time.perf_counter()
+        tracks = self._tracker.ahead(dt)
+        stages['track'] = time.perf_counter() - start
+        self._last_stamp = frame.stamp
+        return FrameResult(tracks, self.session, reset, stage_seconds=stages)
+
     @staticmethod
     def _positions(world: World, frame: Frame, tracks: Tracks) -> Positions | None:
         """Return where the tracks are, by the boxes of their detections."""
+        assert frame.detections is not None
         matched = tracks.detection_index >= 0
         order = np.argsort(frame.detections.index, kind='stable')
         place = order[np.searchsorted(

@@ -194,6 +194,9 @@ class Settings:
     publish_lost: bool = _setting(
         True, 'publish confirmed tracks without a detection in this image (predicted box)',
         dynamic=True)
+    publish_predicted: bool = _setting(
+        False, 'publish predicted tracks for images that the detector skips, also without '
+        'assume_empty_after; then as soon as a later image has its detections')
     publish_tentative: bool = _setting(
         False, 'publish tracks that are not confirmed yet', dynamic=True)
     publish_features: bool = _setting(
@@ -204,10 +207,14 @@ class Settings:
     sync_tolerance: float = _setting(
         0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
         minimum=0.0, maximum=10.0)
+    detections_delay: float = _setting(
+        0.0, 'how much later than their image detections are stamped, by a detector that sets '
+        'stamps of its own; needs a sync_tolerance', unit='s', minimum=-10.0, maximum=10.0)
     assume_empty_after: float = _setting(
         0.0, 'an image without detections for so long after its arrival is tracked with none, '
-        'for detectors that are silent when they find nothing; must exceed their lag; 0 waits '
-        'for detections', unit='s', minimum=0.0, maximum=60.0)
+        'for detectors that are silent when they find nothing, or predicted, where the detector '
+        'skips images; must exceed its lag; 0 waits for detections', unit='s', minimum=0.0,
+        maximum=60.0)
     queue_depth: int = _setting(
         2, 'paired frames that wait for the worker; when full the oldest is dropped and counted',
         unit='frames', minimum=1, maximum=1000)
@@ -236,6 +243,10 @@ class Settings:
                 raise SettingError(
                     f'class_kinds: {rule!r} is not CLASS:KIND with person, cyclist, car or '
                     f'unknown, nor CLASS:HEIGHT with 0.05 to 20 m')
+        if self.detections_delay and not self.sync_tolerance:
+            raise SettingError(
+                f'detections_delay: {self.detections_delay:g} needs a sync_tolerance, about half '
+                f'the time between two images: such stamps are never equal')
         for number, camera in enumerate(self.cameras):
             if not NAME.fullmatch(camera):
                 raise SettingError(f'cameras: {camera!r} is not a name of letters, digits and _ '

@@ -36,6 +36,7 @@ from deepsort_ros.ros.messages.types import serialize_message
 from deepsort_ros.ros.messages.types import TFMessage
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.ros.pairing import Unanswered
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.ros.world_inputs import WorldInputs
@@ -255,7 +256,8 @@ def convert(source: Path, target: Path, settings: Settings,
         inputs: WorldInputs[tuple[int, Any, Any]] = WorldInputs(settings, bag.image.topic)
         lacking = Counter[str]()
 
-        def offer(received: int, image: Any, detections: Detection2DArray, now: float) -> None:
+        def offer(received: int, image: Any, detections: Detection2DArray | None,
+                  now: float) -> None:
             inputs.offer(image.header.frame_id, nanoseconds(image.header.stamp),
                          (received, image, detections), now)
             release(now)
@@ -264,7 +266,7 @@ def convert(source: Path, target: Path, settings: Settings,
             for pair, sight in inputs.released(now):
                 track(*pair, sight)
 
-        def track(received: int, image: Any, detections: Detection2DArray,
+        def track(received: int, image: Any, detections: Detection2DArray | None,
                   sight: Sight | None) -> None:
             nonlocal late
             tracked = track_pair(pipeline, image, detections, sight)
@@ -281,8 +283,12 @@ def convert(source: Path, target: Path, settings: Settings,
             ignored.update(tracked.result.ignored)
 
         def assume_empty(now: float) -> None:
-            for received, image in pairer.overdue(now):
-                offer(received, image, Detection2DArray(header=image.header), now)
+            unanswered(pairer.overdue(now), now)
+
+        def unanswered(images: list[Unanswered[tuple[int, Any]]], now: float) -> None:
+            for (received, image), skipped in images:
+                offer(received, image,
+                      None if skipped else Detection2DArray(header=image.header), now)
 
         try:
             for count, (received, role, message) in enumerate(bag.told_apart(), 1):
@@ -300,6 +306,7 @@ def convert(source: Path, target: Path, settings: Settings,
                 else:
                     summary.images += 1
                     pair = pairer.add_image(stamp, (received, message), now)
+                unanswered(pairer.passed(), now)
                 if pair is not None:
                     offer(*pair[0], pair[1], now)
             assume_empty(math.inf)

@@ -50,11 +50,12 @@ class Tracked:
     positions: Positions | None = None
 
 
-def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray,
+def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray | None,
                sight: Sight | None = None) -> Tracked:
     """
     Track one image with its detections; an unreadable image is tracked by motion alone.
 
+    :param detections: None for an image that the detector skips: tracks are predicted.
     :param sight: what is known of the camera; without, tracks have no position.
     """
     start = time.perf_counter()
@@ -66,7 +67,8 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         error = str(problem)
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
     view, problems = (None, {}) if sight is None else sight.view(size)
-    frame = Frame(nanoseconds(image.header.stamp), read_detections(detections), pixels, encoding,
+    frame = Frame(nanoseconds(image.header.stamp),
+                  None if detections is None else read_detections(detections), pixels, encoding,
                   view)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)

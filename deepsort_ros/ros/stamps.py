@@ -6,18 +6,26 @@ received; detections then belong to the image that came last before them.
 """
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 from typing import TYPE_CHECKING
 
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import time_message
 from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import Detection2DArray
 from deepsort_ros.ros.messages.types import Image
+from deepsort_ros.ros.pairing import ROUNDING
 
 if TYPE_CHECKING:
     from rclpy.clock import ROSClock
+
+MILLISECOND = 1_000_000
+# Newest pairs whose stamps are looked at, and how many of them tell something.
+LOOKED_AT = 50
+ENOUGH = 20
 
 
 class Stamps:
@@ -45,6 +53,49 @@ class Stamps:
         if is_image:
             self._newest = stamp
         return stamp, missing
+
+
+class StampEvidence:
+    """What the stamps of pairs tell about a detector that sets stamps of its own."""
+
+    def __init__(self, delay: float) -> None:
+        """Know nothing yet; ``delay`` [s] is what the settings say."""
+        self._delay = round(delay * NANOSECONDS)
+        self._offsets: deque[int] = deque(maxlen=LOOKED_AT)
+        self._copied: deque[bool] = deque(maxlen=LOOKED_AT)
+
+    def pair(self, image: int, detections: int) -> None:
+        """Take the stamps of a pair, in nanoseconds."""
+        offset = detections - image
+        self._offsets.append(offset)
+        # Copied, but carried as seconds in a float, or cut to milliseconds.
+        self._copied.append(abs(offset) <= ROUNDING or (
+            detections % MILLISECOND == 0 and abs(offset) <= MILLISECOND))
+
+    def problem(self, interval: int | None) -> str:
+        """
+        Return in words that pairs are systematically off, or nothing.
+
+        :param interval: nanoseconds between two images, None where that is not known.
+        """
+        if len(self._offsets) < ENOUGH or sum(self._copied) * 2 > len(self._copied):
+            return ''
+        offset = sorted(self._offsets)[len(self._offsets) // 2]
+        found = f'{offset / MILLISECOND:.1f} ms'
+        if self._delay:
+            error = offset - self._delay
+            if abs(error) <= (interval or 0) / 4:
+                return ''
+            return (f'detections are stamped {found} after the image they are paired with, not '
+                    f'detections_delay: it is off by {error / MILLISECOND:.1f} ms, or by that and '
+                    f'whole images')
+        step = interval or 0
+        maybe = ', '.join(f'{(offset % step + n * step if step else offset) / NANOSECONDS:.3f}'
+                          for n in range(4 if step else 1))
+        return (f'detections are stamped {found} after the image they are paired with: the '
+                f'detector sets stamps of its own, and pairs may be off by whole images. Have it '
+                f'copy the header of its image, or set detections_delay to the time it takes '
+                f'({maybe} s are possible)')
 
 
 def missing_stamps(name: str, publishers: Iterable[Any]) -> str:

@@ -44,6 +44,8 @@ from deepsort_ros.ros.messages.conversions import write_mirror
 from deepsort_ros.ros.messages.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
+from deepsort_ros.ros.pairing import Unanswered
+from deepsort_ros.ros.stamps import StampEvidence
 from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
@@ -95,6 +97,7 @@ class TrackerNode(LifecycleNode):
         self._monitor = self._report.monitor
         self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
         self._stamps = Stamps()
+        self._evidence = StampEvidence(self._settings.detections_delay)
         self._world = WorldTopics(self, self._settings, self._pipeline, self._report, self._send)
         self._worker = Worker(
             self._settings.queue_depth, self._track, self._report.overloaded, self._report.failed)
@@ -236,20 +239,25 @@ class TrackerNode(LifecycleNode):
             self._report.unstamped(name)
         self._assume_empty()
         pair = add(stamp, message, time.monotonic())
+        self._queue_unanswered(self._pairer.passed())
         if pair is not None:
+            self._evidence.pair(*(nanoseconds(one.header.stamp) for one in pair))
             self._queue(*pair)
 
     def _assume_empty(self) -> None:
-        for image in self._pairer.overdue(time.monotonic()):
-            self._queue(image, Detection2DArray(header=image.header))
+        self._queue_unanswered(self._pairer.overdue(time.monotonic()))
 
-    def _queue(self, image: ImageMessage, detections: Detection2DArray) -> None:
+    def _queue_unanswered(self, images: list[Unanswered[ImageMessage]]) -> None:
+        for image, skipped in images:
+            self._queue(image, None if skipped else Detection2DArray(header=image.header))
+
+    def _queue(self, image: ImageMessage, detections: Detection2DArray | None) -> None:
         if self._is_of_another_time(nanoseconds(image.header.stamp)):
             self._monitor.drop('other_time')
         else:
             self._world.offer(image, detections)
 
-    def _send(self, image: ImageMessage, detections: Detection2DArray,
+    def _send(self, image: ImageMessage, detections: Detection2DArray | None,
               sight: Sight | None) -> None:
         self._worker.add(Job(image, detections, time.monotonic(), sight))
 
@@ -344,6 +352,7 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._report.diagnostics(
+            stamp_problem=self._evidence.problem(self._pairer.rhythm.image_interval),
             active=self._active, enabled=self._enabled, pairing=self._pairer.counts,
             waiting_pairs=self._pairer.waiting(), queue=self._worker.waiting(),
             session=self._pipeline.session, world=self._world.situation(),

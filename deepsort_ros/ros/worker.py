@@ -11,18 +11,22 @@ from vision_msgs.msg import Detection2DArray
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.world_inputs import Sight
 
+# Images without detections that wait beside the pairs.
+PREDICTED = 30
+
 
 @dataclass(frozen=True)
 class Job:
     """
     A pair that waits to be tracked.
 
+    :param detections: None for an image to be predicted.
     :param arrived: steady-clock seconds at which the pair was complete.
     :param sight: what is known of the camera, None where nothing asks for it.
     """
 
     image: ImageMessage
-    detections: Detection2DArray
+    detections: Detection2DArray | None
     arrived: float
     sight: Sight | None = None
 
@@ -58,14 +62,20 @@ class Worker:
         return len(self._jobs)
 
     def add(self, job: Job) -> None:
-        """Queue a job; when the queue is full the oldest waiting one makes room."""
+        """
+        Queue a job; when the queue is full the oldest waiting one makes room.
+
+        Images to be predicted cost little and come several at once: they have room of their own.
+        """
+        dropped = 0
         with self._changed:
-            full = len(self._jobs) >= self._depth
-            if full:
-                self._jobs.popleft()
             self._jobs.append(job)
+            while (sum(waiting.detections is not None for waiting in self._jobs) > self._depth
+                   or len(self._jobs) > self._depth + PREDICTED):
+                self._jobs.popleft()
+                dropped += 1
             self._changed.notify()
-        if full:
+        for _ in range(dropped):
             self._dropped()
 
     def request(self, action: Callable[[], None]) -> threading.Event:

@@ -355,9 +355,30 @@ class Tracker:
             return self._all(removed_ids).select(table.state != DORMANT)
         return self._all(removed_ids)
 
-    def _all(self, removed_ids: NDArray[np.int64]) -> Tracks:
+    def ahead(self, dt: float) -> Tracks:
+        """
+        Return all tracks as predicted for an image in which nobody looked for objects.
+
+        Confirmed ones are reported as lost, counted as if this were the next image. Nothing
+        changes: the next update goes on from the last one.
+
+        :param dt: time steps since the last update, positive.
+        """
         table = self._table
-        mean, velocity, variance, cross, _, velocity_variance = table.kalman
+        state = kalman.predict(table.kalman, dt, self._form)
+        tracks = self._all(np.empty(0, dtype=np.int64), state).select(table.state != DORMANT)
+        confirmed = tracks.state == CONFIRMED
+        tracks.state[confirmed] = LOST
+        tracks.detection_index[:] = -1
+        tracks.age[:] += 1
+        tracks.time_since_update[:] += 1
+        return tracks
+
+    def _all(self, removed_ids: NDArray[np.int64],
+             state: NDArray[np.float64] | None = None) -> Tracks:
+        table = self._table
+        mean, velocity, variance, cross, _, velocity_variance = (
+            table.kalman if state is None else state)
         covariance = np.zeros((len(table), 4, 4))
         for axis in (0, 1):
             covariance[:, axis, axis] = variance[:, axis]

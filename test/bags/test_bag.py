@@ -78,7 +78,8 @@ def test_the_same_bag_gives_the_same_bytes(bag, tmp_path):
 def test_a_detector_silent_on_empty_images_is_tracked_as_one_that_says_so(messages, tmp_path):
     silent, empty = [], []
     for number, message in enumerate(messages):
-        if isinstance(message, Image) or number % 3:
+        # A stretch of images: a detector that leaves out every third one skips them.
+        if isinstance(message, Image) or not FRAMES <= number < 2 * FRAMES - 4:
             silent.append(message)
             empty.append(message)
         else:

@@ -239,7 +239,7 @@ def test_of_ten_thousand_detections_the_best_are_used_and_it_is_told(tracking, n
     scores = np.linspace(0.4, 0.9, 10_000)
     array, = tracking.track(1, boxes=boxes, scores=scores)
     assert len(array.tracks) == 300
-    assert min(t.detection_index for t in array.tracks) == 9_700
+    assert min(t.detection_index for t in array.tracks) >= 9_600  # less two boxes on one object
     assert node.log().count('10000 detections in one image') == 1
 
 

@@ -54,12 +54,13 @@ def test_every_message_is_accounted_for(patience):
         empty += pairer.overdue(now)
         pairs += filter(None, [add(stamp, identity, now)])
     assert bool(pairer.counts.detections_late) == bool(patience)
-    assert pairer.counts.assumed_empty == len(empty) and bool(empty) == bool(patience)
+    assert pairer.counts.assumed_empty + pairer.counts.skipped == len(empty)
+    assert bool(empty) == bool(patience)
     assert all(image == detections for image, detections in pairs)
     counts = pairer.counts
     assert counts.paired == len(pairs)
     assert len(messages) + 4 == (
-        2 * counts.paired + counts.assumed_empty + counts.detections_late
+        2 * counts.paired + counts.assumed_empty + counts.skipped + counts.detections_late
         + counts.image_without_detections + counts.detections_without_image
         + counts.duplicates + counts.cleared + pairer.waiting())
 
@@ -137,7 +138,7 @@ def test_images_are_overdue_in_the_order_of_their_stamps_and_not_before_their_ti
     for stamp, now in ((20, 0.0), (10, 0.1), (30, 0.2)):
         pairer.add_image(stamp, stamp, now)
     assert pairer.overdue(0.5) == []
-    assert pairer.overdue(0.65) == [10, 20]
+    assert [image for image, _ in pairer.overdue(0.65)] == [10, 20]
     assert pairer.add_detections(30, 'd', 0.66) == (30, 'd')
     assert pairer.overdue(9.0) == [] and pairer.counts.assumed_empty == 2
 
@@ -145,7 +146,7 @@ def test_images_are_overdue_in_the_order_of_their_stamps_and_not_before_their_ti
 def test_detections_of_an_image_that_was_assumed_empty_are_late():
     pairer = Pairer(depth=5, patience=0.5)
     pairer.add_image(10, 'image', 0.0)
-    assert pairer.overdue(1.0) == ['image']
+    assert pairer.overdue(1.0) == [('image', False)]
     assert pairer.add_detections(10, 'd', 1.1) is None
     assert (pairer.counts.detections_late, pairer.waiting()) == (1, 0)
 
@@ -153,7 +154,7 @@ def test_detections_of_an_image_that_was_assumed_empty_are_late():
 def test_after_a_jump_back_nothing_is_late():
     pairer = Pairer(depth=5, jump=10, patience=0.5)
     pairer.add_image(1000, 'old', 0.0)
-    assert pairer.overdue(1.0) == ['old']
+    assert pairer.overdue(1.0) == [('old', False)]
     pairer.add_image(20, 'new', 1.1)
     assert pairer.add_detections(20, 'd', 1.2) == ('new', 'd')
     assert pairer.counts.detections_late == 0

@@ -27,7 +27,7 @@ class Bench:
 
     def add(self, *names):
         for name in names:
-            self.worker.add(Job(name, None, 0.0))
+            self.worker.add(Job(name, (), 0.0))
 
     def finish(self):
         self.go.set()

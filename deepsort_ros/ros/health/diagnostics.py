@@ -65,6 +65,7 @@ class Situation:
     What the node knows at the time of a report and the monitor does not.
 
     :param clock_problem: in words, why the node's clock cannot be used.
+    :param stamp_problem: in words, why pairs may be of the wrong image.
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
     :param world: warnings, what is fine and numbers of the positions, None when not wanted.
@@ -85,6 +86,7 @@ class Situation:
     appearance: Mapping[str, str]
     appearance_error: str | None
     clock_problem: str = ''
+    stamp_problem: str = ''
     world: tuple[list[str], str, Mapping[str, Any]] | None = None
 
 
@@ -162,7 +164,8 @@ class Monitor:
         return statuses
 
     def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
-        warnings, errors = [now.clock_problem] if now.clock_problem else [], []
+        warnings = [problem for problem in (now.clock_problem, now.stamp_problem) if problem]
+        errors: list[str] = []
         silent = False
         assumed = now.pairing.assumed_empty - self._pairing_before.assumed_empty
         late = now.pairing.detections_late - self._pairing_before.detections_late

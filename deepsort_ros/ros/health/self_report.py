@@ -90,7 +90,7 @@ class SelfReport:
         result = tracked.result
         tracks = len(tracked.message.tracks) if tracked.message else 0
         self.monitor.tracked(tracks, result.crops, result.ignored)
-        detections = len(job.detections.detections)
+        detections = 0 if job.detections is None else len(job.detections.detections)
         if 'invalid' in result.ignored:
             self._log.warn('invalid', f'{result.ignored["invalid"]} of {detections} detections '
                            f'ignored: box or score is NaN or infinite, or the box has no area')
