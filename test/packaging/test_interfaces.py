@@ -1,6 +1,7 @@
 """The messages are those of everyone else: on the wire and on the disk."""
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_track_states_of_message_and_tracker_are_the_same():
 def test_position_sources_of_message_and_world_are_the_same():
     assert {source.name: getattr(Track, f'POSITION_{source.name}') for source in Source} == {
         source.name: int(source) for source in Source}
+
+
+def test_a_subscriber_imports_the_messages_and_nothing_else():
+    program = ('import sys; from deepsort_ros.msg import TrackArray; TrackArray(); '
+               'print([n for n in sys.modules if n.split(".")[0] in ("mindspore", "cv2", "scipy") '
+               'or n.startswith("deepsort_ros.") and not n.startswith("deepsort_ros.msg")])')
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                          timeout=60, check=True)
+    assert done.stdout.strip() == '[]'
 
 
 def test_every_message_field_is_described():
