@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     parser = add_command(
         commands, 'doctor', run, 'say what is there and what is missing, with the cure',
         'Looks at ROS, messages, DDS, engines, CANN, the driver and the model, and computes one '
-        'crop on every device. Exit code 1: something is an error.', 'deepsort doctor')
+        'crop on every device. Exit code 1: something is an error.', 'deepsort doctor --json')
     parser.add_argument('--quick', action='store_true', help='compute nothing')
     add_json(parser)
 
