@@ -32,7 +32,7 @@ COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, eval
             export, fetch_model, crops, demo, doctor, info)
 # The errors that say what is wrong with the input. By name: to import them costs seconds.
 INPUT_ERRORS = frozenset((
-    'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.table.MotFileError',
+    'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.cells.MotFileError',
     'deepsort_ros.reid.files.ModelError', 'deepsort_ros.reid.dataset.DatasetError',
     'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.bags.bag.BagError'))
 

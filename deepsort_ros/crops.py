@@ -8,10 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from deepsort_ros.mot.evaluation import PEDESTRIAN
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import NO_CLASS
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
@@ -36,7 +38,8 @@ class CropSummary:
 
 def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height: float = 0.0,
                 min_visibility: float = 0.0,
-                progress: Callable[[int, int], None] | None = None) -> CropSummary:
+                progress: Callable[[int, int], None] | None = None,
+                class_id: int = PEDESTRIAN) -> CropSummary:
     """
     Write ``OUTPUT/0001/0001_c1s1_000001_00.jpg``: identity, sequence as camera, frame.
 
@@ -47,7 +50,9 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
     :param every: take every n-th frame; :param min_height: of the box, pixels.
     :param min_visibility: share of the person that is seen, where the truth tells it.
     :param progress: called with frames done and all, of each sequence.
-    :raises MotFileError: a sequence without images or truth, or a damaged file.
+    :param class_id: of the truth, where it has classes.
+    :raises MotFileError: a sequence without images or truth, a damaged file, or nothing to cut
+        out.
     :raises OSError: a crop cannot be written.
     """
     summary = CropSummary(str(output))
@@ -58,6 +63,7 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
         if sequence.truth is None or not sequence.has_images:
             raise MotFileError(f'{path}: cropping needs images and gt/gt.txt')
         truth = read_table(sequence.truth, TableKind.TRUTH)
+        counts = _counting(truth, class_id)
         highest = base
         for frame in sequence.frames():
             rows = truth.rows(frame.number)
@@ -67,9 +73,7 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
             assert image is not None, 'the sequence has images'
             ids, tlwh = base + truth.id[rows], truth.tlwh[rows]
             wanted = (tlwh[:, 3] >= min_height) & (truth.visibility[rows] >= min_visibility)
-            # Column 7 is the flag of what counts.
-            wanted &= (truth.confidence[rows] == 1) & (
-                np.isin(truth.class_id[rows], (NO_CLASS, PEDESTRIAN)))
+            wanted &= counts[rows]
             bounds = crop_bounds(tlwh, *image.shape[:2])
             wanted &= (bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1])
             for row in np.flatnonzero(wanted):
@@ -87,5 +91,16 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
                 progress(frame.number, sequence.length)
         base = highest
         summary.sequences += 1
+    if not summary.crops:
+        raise MotFileError(
+            f'{", ".join(map(str, sequences))}: nothing to cut out, no box of the truth is of '
+            f'class {class_id}, high enough and seen enough')
     summary.identities = len(people)
     return summary
+
+
+def _counting(truth: MotTable, class_id: int) -> NDArray[np.bool_]:
+    """Return (N,) bool, rows of the class that count; of a class without a flag, all of it."""
+    chosen = np.isin(truth.class_id, (NO_CLASS, class_id))
+    flagged = chosen & (truth.confidence == 1)
+    return chosen if class_id != PEDESTRIAN and not flagged.any() else flagged

@@ -129,18 +129,28 @@ def _history(path: Path) -> dict[str, Any]:
     return {'kind': 'history of tracks', 'rows': len(history.frame),
             'ids': len(np.unique(history.id)),
             'confirmed_ids': len(np.unique(history.id[history.state == TrackState.CONFIRMED])),
-            'last_frame': int(history.frame[-1]), 'states': states, 'limits': history.limits}
+            'last_frame': int(history.frame.max(initial=0)), 'states': states,
+            'limits': history.limits}
 
 
 def _table(path: Path) -> dict[str, Any]:
-    table = read_table(path, TableKind.DETECTIONS)
+    # Frames from 0 are no fault of a file that is only described.
+    table = read_table(path, TableKind.DETECTIONS, 0)
+    counted = {'frames': len(np.unique(table.frame)), 'frames_from': 1}
+    if table.last_frame and table.frame[0] == 1:
+        counted['frames_from'] = 0
+    counted['last_frame'] = table.last_frame - 1 if len(table) else 0
+    kinds = {str(label): int((table.label == label).sum()) for label in np.unique(table.label)
+             if label}
+    if not len(table):
+        return {'kind': 'MOTChallenge table', 'rows': 0}
     if (table.id == -1).all():
-        return {'kind': 'MOTChallenge detections', 'rows': len(table),
-                'frames': len(np.unique(table.frame)), 'last_frame': table.last_frame,
+        return {'kind': 'MOTChallenge detections', 'rows': len(table), **counted,
                 'lowest_score': float(table.confidence.min()),
-                'highest_score': float(table.confidence.max())}
-    results = read_table(path, TableKind.RESULTS)
+                'highest_score': float(table.confidence.max()),
+                **({'classes': kinds} if kinds else {})}
+    results = read_table(path, TableKind.RESULTS, 0)
     ids, counts = np.unique(results.id, return_counts=True)
-    return {'kind': 'MOTChallenge tracks', 'rows': len(results), 'ids': len(ids),
-            'frames': len(np.unique(results.frame)), 'last_frame': results.last_frame,
-            'median_rows_per_id': float(np.median(counts))}
+    return {'kind': 'MOTChallenge tracks', 'rows': len(results), 'ids': len(ids), **counted,
+            'median_rows_per_id': float(np.median(counts)),
+            **({'classes': kinds} if kinds else {})}

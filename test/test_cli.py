@@ -272,7 +272,7 @@ def test_a_bad_assignment_is_named(assignment: str) -> None:
     ('1,1,2,3,-4,5,1\n', 'bad.txt:1: width -4 is negative'),
     ('1,1,2,3,4,5,1\n1,1,2,3,4,5,1\n', 'bad.txt:2: id 1 again in frame 1'),
     ('99,1,2,3,4,5,1\n', 'bad.txt:1: frame 99 is behind the end of the sequence'),
-    ('', 'bad.txt: empty'),
+    ('frame,id,state\n1,1,lost\n', "bad.txt:1: the column 'state' is in the place of left"),
 ])
 def test_malformed_results_end_with_one_line_and_exit_code_2(
         scene: Path, tmp_path: Path, capsys, text: str, says: str) -> None:
@@ -283,6 +283,50 @@ def test_malformed_results_end_with_one_line_and_exit_code_2(
         code, out, err = run(capsys, *command)
         assert (code, out) == (2, '')
         assert err.startswith('deepsort: ') and says in err and err.count('\n') == 1
+
+
+def test_results_without_rows_are_judged_and_drawn(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / 'none.txt').write_text('')
+    code, out, err = run(capsys, 'evaluate', scene, tmp_path / 'none.txt', '--csv')
+    assert code == 0 and out.splitlines()[1].startswith('sample,0.0,')
+    assert 'none.txt: no rows, so every box of the truth is missed' in err
+    code, out, _ = run(capsys, 'render', scene, tmp_path / 'none.txt', '--output',
+                       tmp_path / 'v.mp4', '--max-width', 320)
+    assert code == 0 and '45 frames' in out
+    code, out, _ = run(capsys, 'track', scene, '--detections', tmp_path / 'none.txt',
+                       '--appearance', 'off', '--output', tmp_path / 'r.txt', '--history',
+                       tmp_path / 'h.csv', '--interpolate', 5, '--json')
+    assert code == 0 and json.loads(out)['rows'] == 0
+    assert (tmp_path / 'r.txt').read_text() == ''
+    for name, kind in (('r.txt', 'MOTChallenge table'), ('h.csv', 'history of tracks')):
+        code, out, _ = run(capsys, 'info', tmp_path / name, '--json')
+        assert code == 0 and json.loads(out)['kind'] == kind
+
+
+def test_scores_and_classes_go_from_the_detections_into_the_results(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    rows = [row.split(',') for row in (scene / 'det' / 'det.txt').read_text().splitlines()]
+    (tmp_path / 'd.txt').write_text('\n'.join(','.join((*row[:7], '3')) for row in rows))
+    run(capsys, 'track', scene, '--detections', tmp_path / 'd.txt', '--appearance', 'off',
+        '--output', tmp_path / 'r.txt', '--scores', '--interpolate', 5)
+    results = read_table(tmp_path / 'r.txt', TableKind.RESULTS)
+    assert len(results) > 100 and set(results.label) == {'3'}
+    assert set(results.confidence) <= {float(row[6]) for row in rows}
+    # Without the option the file is the one the reference would write.
+    run(capsys, 'track', scene, '--detections', tmp_path / 'd.txt', '--appearance', 'off',
+        '--output', tmp_path / 'plain.txt')
+    assert all(row.endswith(',1,-1,-1,-1')
+               for row in (tmp_path / 'plain.txt').read_text().splitlines())
+    # Results of class 3, judged by a truth whose rows are of class 1 and then of class 3.
+    code, _, err = run(capsys, 'evaluate', scene, tmp_path / 'r.txt', '--class', 3)
+    assert code == 2 and 'none has flag 1 in column 7 and class 3' in err
+    truth = [row.split(',') for row in (scene / 'gt' / 'gt.txt').read_text().splitlines()]
+    (tmp_path / 't.txt').write_text('\n'.join(','.join((*row[:7], '3', row[8]))
+                                              for row in truth))
+    code, out, _ = run(capsys, 'evaluate', tmp_path / 't.txt', tmp_path / 'r.txt', '--class', 3,
+                       '--json')
+    assert code == 0 and json.loads(out)['rows'][0]['MOTA'] > 60
 
 
 @pytest.mark.parametrize(('args', 'says'), [

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,27 @@ def add_model(parser: Any) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument('--json', action='store_true', help='print the summary as JSON')
+
+
+def add_first_frame(parser: argparse.ArgumentParser, option: str, what: str) -> None:
+    """Add an option that says what a file calls the first frame."""
+    parser.add_argument(option, type=int, default=1, metavar='N',
+                        help=f'number of the first frame in {what} (default: 1)')
+
+
+def add_pairing(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how truth and results are read."""
+    parser.add_argument('--class', dest='class_id', type=int, metavar='N',
+                        help='class of the truth (column 8) that counts, in place of pedestrians; '
+                        'of results with classes, those of it')
+    add_first_frame(parser, '--first-frame', 'the results')
+    add_first_frame(parser, '--truth-first-frame', 'the truth')
+
+
+def say(notes: Iterable[str]) -> None:
+    """Print what the user must know about the input, a line each, on stderr."""
+    for note in notes:
+        print(f'deepsort: note: {note}', file=sys.stderr)
 
 
 def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) -> Settings:

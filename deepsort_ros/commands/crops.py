@@ -28,6 +28,9 @@ def add(commands: Any) -> None:
                         help='leave lower boxes out (default: 32)')
     parser.add_argument('--min-visibility', type=float, default=0.5, metavar='SHARE',
                         help='leave out who is hidden more, where the truth tells (default: 0.5)')
+    parser.add_argument('--class', dest='class_id', type=int, default=1, metavar='N',
+                        help='class of the truth to cut out, where it has classes (default: 1, '
+                        'pedestrians)')
     add_json(parser)
 
 
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingError(f'--every: {args.every} is less than 1')
     with progress_bar('cropping', 'frame', args.json) as progress:
         summary = write_crops(args.sequences, args.output, args.every, args.min_height,
-                              args.min_visibility, progress)
+                              args.min_visibility, progress, args.class_id)
     print_summary(summary, args.json, f'{summary.output}: {summary.crops} crops of '
                   f'{summary.identities} identities')
     return 0

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_pairing
+from deepsort_ros.commands.common import say
 
 
 def add(commands: Any) -> None:
@@ -20,14 +22,13 @@ def add(commands: Any) -> None:
     parser.add_argument('--compare', type=Path, nargs='+', metavar='OTHER', default=[],
                         help='other results of the same sequences (files, or one folder): show '
                         'both and what the others have more or less')
+    add_pairing(parser)
     parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
                         help='which boxes count (default: from the truth; MOT17 has the rules '
                         'of MOT16)')
     parser.add_argument('--world', action='store_true',
                         help='judge positions in metres: give the sequence (with gt3d.txt and '
                         'poses.txt) and what track --world wrote')
-    parser.add_argument('--class', dest='class_id', type=int, default=1, metavar='N',
-                        help='with --world: the class of the truth that counts (default: 1)')
     style = parser.add_mutually_exclusive_group()
     for name in ('json', 'csv', 'markdown'):
         style.add_argument(f'--{name}', dest='style', action='store_const', const=name,
@@ -37,6 +38,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the table."""
+    from deepsort_ros.mot.doubts import doubts
     from deepsort_ros.mot.evaluation import evaluate
     from deepsort_ros.mot.evaluation import find_other
     from deepsort_ros.mot.evaluation import find_pairs
@@ -44,13 +46,16 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.scores import format_scores
     if args.world:
         return _positions(args)
-    pairs = find_pairs(args.paths, args.rules)
-    others = find_other(pairs, args.compare) if args.compare else []
+    pairs = find_pairs(args.paths, args.rules, args.class_id, args.first_frame,
+                       args.truth_first_frame)
+    others = find_other(pairs, args.compare, args.first_frame) if args.compare else []
     rows = evaluate(pairs)
     if others:
         print(format_comparison(rows, evaluate(others), args.style))
     else:
         print(format_scores(rows, args.style))
+    for pair in (*pairs, *others):
+        say(doubts(pair))
     return 0
 
 
@@ -62,5 +67,6 @@ def _positions(args: argparse.Namespace) -> int:
     if len(args.paths) != 2 or args.compare or args.rules:
         raise SettingError('--world: takes one truth and its results, no --compare and no --rules')
     truth, results = args.paths
-    print(format_positions(evaluate_positions(truth, results, args.class_id), args.style))
+    class_id = 1 if args.class_id is None else args.class_id
+    print(format_positions(evaluate_positions(truth, results, class_id), args.style))
     return 0

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_first_frame
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.common import say
 
 
 def add(commands: Any) -> None:
@@ -23,6 +25,8 @@ def add(commands: Any) -> None:
                         'deepsort track --history')
     parser.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.mp4 here')
     parser.add_argument('--truth', type=Path, metavar='FILE', help='truth to draw underneath')
+    add_first_frame(parser, '--first-frame', 'the results')
+    add_first_frame(parser, '--truth-first-frame', 'the truth')
     parser.add_argument('--trail', type=int, default=40, metavar='FRAMES',
                         help='length of the trails, 0 for none (default: 40)')
     parser.add_argument('--max-width', type=int, default=0, metavar='PIXELS',
@@ -37,9 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.table import read_table
     from deepsort_ros.mot.table import TableKind
     from deepsort_ros.mot.video import render
+    results = read_history(args.results, args.first_frame)
+    truth = (read_table(args.truth, TableKind.TRUTH, args.truth_first_frame) if args.truth
+             else None)
     sequence = open_sequence(args.sequence, with_detections=False)
-    results = read_history(args.results)
-    truth = read_table(args.truth, TableKind.TRUTH) if args.truth else None
+    say(sequence.notes)
     output = args.output or Path(f'{sequence.name}.mp4')
     with progress_bar('rendering', 'frame', args.json) as progress:
         summary = render(sequence, results, output, truth, args.trail, args.max_width, progress)

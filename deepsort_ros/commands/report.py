@@ -7,8 +7,10 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import add_pairing
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.common import say
 
 
 def add(commands: Any) -> None:
@@ -24,6 +26,7 @@ def add(commands: Any) -> None:
     parser.add_argument('--history', type=Path, metavar='FILE.csv',
                         help='of the same run, from deepsort track --history: states and '
                         'distances')
+    add_pairing(parser)
     parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
                         help='which boxes count (default: from the truth)')
     parser.add_argument('--no-images', action='store_true',
@@ -34,15 +37,19 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and say where it is."""
+    from deepsort_ros.mot.doubts import doubts
     from deepsort_ros.mot.evaluation import find_pairs
+    from deepsort_ros.mot.evaluation import truth_folder
     from deepsort_ros.mot.history import read_history
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.report.report import write_report
-    pair = find_pairs([args.gt, args.results], args.rules)[0]
+    pair = find_pairs([args.gt, args.results], args.rules, args.class_id, args.first_frame,
+                      args.truth_first_frame)[0]
+    say(doubts(pair))
     history = read_history(args.history) if args.history else None
-    folder = args.gt if args.gt.is_dir() else args.gt.parent.parent
+    folder = truth_folder(args.gt)
     sequence = None
-    if not args.no_images and (folder / 'seqinfo.ini').is_file():
+    if not args.no_images and folder is not None:
         sequence = open_sequence(folder, with_detections=False)
     output = args.output or Path(f'{pair.name}.html')
     with progress_bar('pictures', 'picture', args.json) as progress:

@@ -7,6 +7,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from deepsort_ros.commands.common import add_command
+from deepsort_ros.commands.common import add_first_frame
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import create_encoder
@@ -14,6 +15,7 @@ from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import resolve_settings
+from deepsort_ros.commands.common import say
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(
-        commands, 'track', run, 'track a MOTChallenge sequence or a video',
+        commands, 'track', run, 'track a folder of images or a video',
         'Writes a MOTChallenge results file. Without a frame_rate among the settings that of the '
         'sequence is used.',
         'deepsort track MOT16-09 --preset mot16 --output MOT16-09.txt')
@@ -35,8 +37,12 @@ def add(commands: Any) -> None:
                         help='MOTChallenge detections (default: det/det.txt of the sequence)')
     inputs.add_argument('--features', type=Path, metavar='FILE.npy',
                         help='detections with features computed before, (N, 10 + D)')
+    add_first_frame(parser, '--first-frame', 'the detections')
     parser.add_argument('--output', type=Path, metavar='FILE',
                         help='results (default: NAME.txt here)')
+    parser.add_argument('--scores', action='store_true',
+                        help='write score and class of the last detection of each track into '
+                        'columns 7 and 8 (without: 1 and -1, as the reference does)')
     parser.add_argument('--lost', choices=('none', 'recent', 'all'), default='recent',
                         help='predicted boxes to write: none, those missed in one image (the '
                         'default, as the published evaluation does), all')
@@ -65,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.tracking import StoredFeatures
     from deepsort_ros.mot.tracking import track
     stored = StoredFeatures(args.features) if args.features else None
-    sequence = open_sequence(args.sequence, stored.table if stored else args.detections)
+    sequence = open_sequence(args.sequence, stored.table if stored else args.detections,
+                             first_frame=args.first_frame)
+    say(sequence.notes)
     settings = resolve_settings(args, sequence.frame_rate)
     if stored is None and settings.appearance != 'off' and not sequence.has_images:
         raise SettingError(f'{args.sequence}: no images, so appearance must be off')
@@ -74,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     output = args.output or Path(f'{sequence.name}.txt')
     with progress_bar('tracking', 'frame', args.json) as progress:
         summary = track(sequence, settings, encoder, output, args.lost, progress,
-                        args.history, poses, args.world)
+                        args.history, poses, args.world, args.scores)
     if args.interpolate > 0 and summary.rows:
         summary.rows += interpolate_file(output, args.interpolate)
     summary.encoder = encoder.describe() if encoder else {}

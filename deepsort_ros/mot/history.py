@@ -72,10 +72,11 @@ class History(FrameRows):
     limits: dict[str, float]
 
 
-def read_history(path: Path) -> History:
+def read_history(path: Path, first_frame: int = 1) -> History:
     """
     Read a history, or a results file as one whose boxes are all confirmed.
 
+    :param first_frame: what a results file calls the first frame.
     :raises MotFileError: malformed; one line that names file and line.
     :raises OSError: the file cannot be read.
     """
@@ -83,14 +84,14 @@ def read_history(path: Path) -> History:
         with path.open(encoding='utf-8', newline='') as file:
             first = file.readline()
             if not first.startswith(HEADING):
-                return _of_results(path)
+                return _of_results(path, first_frame)
             return _parsed(path, first, list(csv.reader(file)))
-    except UnicodeDecodeError as error:
-        raise MotFileError(f'{path}: not a text file') from error
+    except UnicodeDecodeError:
+        return _of_results(path, first_frame)
 
 
-def _of_results(path: Path) -> History:
-    table = read_table(path, TableKind.RESULTS)
+def _of_results(path: Path, first_frame: int) -> History:
+    table = read_table(path, TableKind.RESULTS, first_frame)
     order = np.lexsort((table.id, table.frame))
     unknown = np.full(len(table), np.nan)
     # The reference writes 1 for every row: that is no score.
@@ -125,8 +126,6 @@ def _parsed(path: Path, first: str, rows: list[list[str]]) -> History:
                                    'number') from None
         if not (np.isfinite(numbers[line - 3, :7]).all() and numbers[line - 3, 0] >= 1):
             raise MotFileError(f'{path}:{line}: frame, id or box is missing')
-    if not len(rows):
-        raise MotFileError(f'{path}: empty, no rows')
     order = np.lexsort((numbers[:, 1], numbers[:, 0]))
     line_numbers = np.arange(3, len(rows) + 3)[order]
     numbers = numbers[order]

@@ -6,6 +6,7 @@ straight line (as the offline results of ByteTrack, arXiv 2110.06864, section 4,
 """
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from deepsort_ros.mot.table import format_row
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import read_table
-from deepsort_ros.mot.table import table_from_array
 from deepsort_ros.mot.table import TableKind
 
 
 def interpolate(results: MotTable, longest: int) -> MotTable:
     """
     Return the results with every id's gaps filled, by frame and id.
+
+    A row between has score and class of the row before it.
 
     :param longest: gap, in frames without a row, that is still filled.
     """
@@ -31,12 +33,12 @@ def interpolate(results: MotTable, longest: int) -> MotTable:
     step = np.arange(len(before)) - (missing.cumsum() - missing).repeat(missing) + 1
     share = (step / (missing[before] + 1))[:, None]
     between = (1 - share) * tlwh[before] + share * tlwh[before + 1]
-    rows = np.concatenate((
-        np.column_stack((frame, number, tlwh)),
-        np.column_stack((frame[before] + step, number[before], between))))
-    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-    return table_from_array(
-        results.path, np.column_stack((rows, np.ones(len(rows)))), TableKind.RESULTS)
+    source = np.concatenate((order, order[before]))
+    filled = results.select(source)
+    filled = dataclasses.replace(
+        filled, frame=np.concatenate((frame, frame[before] + step)),
+        tlwh=np.concatenate((tlwh, between)))
+    return filled.select(np.lexsort((filled.id, filled.frame)))
 
 
 def interpolate_file(path: Path, longest: int) -> int:
@@ -49,7 +51,8 @@ def interpolate_file(path: Path, longest: int) -> int:
     results = read_table(path, TableKind.RESULTS)
     filled = interpolate(results, longest)
     path.write_text(''.join(
-        format_row(int(frame), int(number), tlwh)
-        for frame, number, tlwh in zip(filled.frame, filled.id, filled.tlwh)),
+        format_row(int(frame), int(number), tlwh, float(score), str(label))
+        for frame, number, tlwh, score, label in zip(
+            filled.frame, filled.id, filled.tlwh, filled.confidence, filled.label)),
         encoding='utf-8', newline='\n')
     return len(filled) - len(results)

@@ -1,12 +1,14 @@
 """Sequences of images with detections: MOTChallenge folders and video files."""
 from __future__ import annotations
 
-import configparser
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.mot.folder import read_folder
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import read_table
@@ -49,11 +52,13 @@ class Sequence:
 
     :param name: of the sequence; :param path: the folder or file.
     :param frame_rate: Hz.
-    :param length: frames.
+    :param length: frames; of a folder that does not say it, those with a row in its tables.
     :param size: (width, height) in pixels, (0, 0) when unknown.
-    :param images: path pattern with the frame number, None without images or for a video.
+    :param images: path of each frame, from 1; empty without images or for a video.
     :param detections: None when there are none.
     :param truth: path of the truth file, None when there is none.
+    :param has_length: whether anything but the tables says how long it is.
+    :param notes: what was assumed, for the user to know.
     """
 
     name: str
@@ -61,14 +66,16 @@ class Sequence:
     frame_rate: float
     length: int
     size: tuple[int, int]
-    images: str | None
+    images: Mapping[int, Path]
     detections: MotTable | None
     truth: Path | None
+    has_length: bool = True
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def has_images(self) -> bool:
         """Whether its frames can be loaded."""
-        return self.images is not None or self.path.is_file()
+        return bool(self.images) or self.path.is_file()
 
     def frames(self) -> Iterator[SequenceFrame]:
         """
@@ -107,10 +114,10 @@ class Sequence:
         return self.detections.detections(number)
 
     def _image(self, number: int) -> Image | None:
-        if self.images is None:
+        if not self.images:
             return None
-        path = self.images % number
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
+        path = self.images[number]
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
         return image.astype(np.uint8, copy=False)
@@ -134,12 +141,13 @@ class Sequence:
 
 
 def open_sequence(path: Path, detections: MotTable | Path | None = None,
-                  with_detections: bool = True) -> Sequence:
+                  with_detections: bool = True, first_frame: int = 1) -> Sequence:
     """
-    Open a MOTChallenge folder or a video file.
+    Open a sequence folder or a video file.
 
     :param detections: a table, a file, or None for the folder's own ``det/det.txt``.
     :param with_detections: False opens it for its images and truth alone.
+    :param first_frame: what the file of detections calls the first frame.
     :raises MotFileError: not a sequence, no detections, or a malformed file.
     """
     if not path.exists():
@@ -154,37 +162,22 @@ def open_sequence(path: Path, detections: MotTable | Path | None = None,
     if isinstance(detections, Path):
         if not detections.is_file():
             raise MotFileError(f'{detections}: no such detections file')
-        detections = read_table(detections, TableKind.DETECTIONS)
+        detections = read_table(detections, TableKind.DETECTIONS, first_frame)
+    if not sequence.has_length:
+        sequence = replace(sequence, length=max(sequence.length, detections.last_frame))
     detections.check_length(sequence.length)
-    return Sequence(**{**vars(sequence), 'detections': detections})
+    return replace(sequence, detections=detections)
 
 
 def _open_folder(path: Path) -> Sequence:
-    ini = path / 'seqinfo.ini'
-    if not ini.is_file():
-        raise MotFileError(f'{path}: not a MOTChallenge sequence, it has no seqinfo.ini')
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(ini.read_text(encoding='utf-8'))
-        section = parser['Sequence']
-        frame_rate = section.getfloat('frameRate', fallback=float('nan'))
-        length = section.getint('seqLength', fallback=0)
-        size = (section.getint('imWidth', fallback=0), section.getint('imHeight', fallback=0))
-    except (configparser.Error, KeyError, ValueError) as error:
-        reason = str(error).replace('\n', ' ')
-        raise MotFileError(f'{ini}: not a sequence description: {reason}') from error
-    if length < 1:
-        raise MotFileError(f'{ini}: seqLength {length} is below 1')
-    if not 0 < frame_rate < float('inf'):
-        raise MotFileError(f'{ini}: frameRate {frame_rate:g} is not a rate')
-    folder = path / section.get('imDir', 'img1')
-    extension = section.get('imExt', '.jpg')
+    folder = read_folder(path)
     truth = path / 'gt' / 'gt.txt'
-    # A percent sign in the folder's own name is no placeholder.
-    pattern = f'{folder}/'.replace('%', '%%') + f'%06d{extension}'
+    length, has_length = folder.length, bool(folder.length)
+    if not has_length and truth.is_file():
+        length = read_table(truth, TableKind.TRUTH).last_frame
     return Sequence(
-        section.get('name', path.resolve().name), path, frame_rate, length, size,
-        pattern if folder.is_dir() else None, None, truth if truth.is_file() else None)
+        folder.name, path, folder.frame_rate, length, folder.size, folder.images, None,
+        truth if truth.is_file() else None, has_length, folder.notes)
 
 
 def _open_video(path: Path) -> Sequence:
@@ -201,4 +194,4 @@ def _open_video(path: Path) -> Sequence:
     if length < 1 or not 0 < frame_rate < 10000:
         raise MotFileError(
             f'{path}: the video says {length} frames at {frame_rate:g} Hz')
-    return Sequence(path.stem, path, frame_rate, length, size, None, None, None)
+    return Sequence(path.stem, path, frame_rate, length, size, {}, None, None)

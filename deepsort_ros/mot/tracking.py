@@ -193,11 +193,20 @@ def _opened(path: Path) -> TextIO:
     return path.open('w', encoding='utf-8', newline='\n')
 
 
+def _rows(frame: int, tracks: Tracks, scores: bool) -> Iterator[str]:
+    for track_id, tlwh, score, label in zip(
+            tracks.id, tracks.tlwh, tracks.score, tracks.class_id):
+        if scores:
+            yield format_row(frame, int(track_id), tlwh, float(score), str(label))
+        else:
+            yield format_row(frame, int(track_id), tlwh)
+
+
 def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
           output: Path, lost: str = 'recent',
           progress: Callable[[int, int], None] | None = None,
           history: Path | None = None, poses: Poses | None = None,
-          world: Path | None = None) -> TrackingSummary:
+          world: Path | None = None, scores: bool = False) -> TrackingSummary:
     """
     Track a sequence and write the results, line by line.
 
@@ -209,6 +218,8 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     :param history: file for the states and distances of all tracks (:mod:`.history`).
     :param poses: of the camera, None without.
     :param world: file for the positions of the tracks (:mod:`.positions`).
+    :param scores: write score and class of each track's last detection into columns 7 and 8, in
+        place of the 1 and -1 of the reference.
     :raises MotFileError: a frame cannot be read.
     :raises OSError: the results cannot be written.
     """
@@ -230,8 +241,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
                 if places is not None and positions is not None:
                     places.writelines(position_rows(
                         frame.number, chosen, positions.select(rows)))
-                file.writelines(format_row(frame.number, int(track_id), tlwh)
-                                for track_id, tlwh in zip(chosen.id, chosen.tlwh))
+                file.writelines(_rows(frame.number, chosen, scores))
                 totals.rows += len(chosen)
                 ids.update(chosen.id.tolist())
                 if progress is not None:

@@ -1,11 +1,14 @@
 """Evaluation: tiny cases counted by hand, the MOTChallenge rules, and real truth."""
+import contextlib
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from deepsort_ros.mot.doubts import doubts
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.evaluation import OVERALL
@@ -92,6 +95,110 @@ def test_only_mot20_takes_non_motorised_vehicles_for_distractors(
     assert found.FP == false_alarms
 
 
+def by_class(tmp_path: Path, truth: list[str], results: list[str], class_id: int, **changes):
+    paths = [write(tmp_path / 'truth.txt', truth), write(tmp_path / 'results.txt', results)]
+    return evaluate(find_pairs(paths, class_id=class_id, **changes))[0]
+
+
+# Two pedestrians, a car with and a car without the flag, a person on a vehicle, a thing unknown.
+MIXED = [f'1,1,{BOX},1,1,1', '1,2,100,0,20,40,1,1,1', '1,3,200,0,50,40,1,3,1',
+         '1,4,300,0,50,40,0,3,1', '1,5,400,0,20,40,0,2,1', '1,6,500,0,20,40,1,99,1']
+
+
+def test_cars_are_judged_by_the_truth_of_cars(tmp_path: Path) -> None:
+    on = {number: '1,{},{},1,-1,-1,-1'.format(number, ','.join(row.split(',')[2:6]))
+          for number, row in enumerate(MIXED, 1)}
+    found = by_class(tmp_path, MIXED, [on[3], on[5]], 3)
+    assert (found.FN, found.FP) == (0, 1)  # the person on a vehicle is no distractor of cars
+    found = by_class(tmp_path, MIXED, [on[1], on[5]], 1)
+    assert (found.FN, found.FP) == (1, 0)
+    found = by_class(tmp_path, MIXED, [on[6]], 99)
+    assert (found.FN, found.FP) == (0, 0)
+
+
+def test_a_class_the_benchmark_never_flags_counts_whole(tmp_path: Path) -> None:
+    truth = [f'1,1,{BOX},1,1,1', '1,4,300,0,50,40,0,3,1', '1,5,400,0,50,40,0,3,1']
+    found = by_class(tmp_path, truth, ['1,7,300,0,50,40,1,-1,-1,-1'], 3)
+    assert (found.FN, found.FP, found.MOTA) == (1, 0, 50)
+
+
+def test_of_results_with_classes_those_of_the_class_are_judged(tmp_path: Path) -> None:
+    results = ['1,7,200,0,50,40,0.9,3,-1,-1', f'1,8,{BOX},0.9,1,-1,-1']
+    found = by_class(tmp_path, MIXED, results, 3)
+    assert (found.FN, found.FP) == (0, 0)
+    with pytest.raises(MotFileError, match=r'no row is of class 99; it has class 1 \(1 rows\), '):
+        by_class(tmp_path, MIXED, results, 99)
+
+
+def test_truth_as_visdrone_writes_it_is_judged_by_class_or_whole(tmp_path: Path) -> None:
+    truth = [f'1,1,{BOX},1,1,0,0', '1,2,100,0,20,40,1,4,0,1', '1,3,200,0,20,40,0,0,0,0']
+    results = [f'1,9,{BOX},1,-1,-1,-1', '1,8,100,0,20,40,1,-1,-1,-1']
+    found = by_class(tmp_path, truth, results, 4)
+    assert (found.FN, found.FP) == (0, 1)
+    found = scores(tmp_path, truth, results, 'MOT15')
+    assert (found.FN, found.FP) == (0, 0)
+
+
+def test_a_class_of_a_truth_without_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MotFileError, match='truth.txt: it has no classes .* to choose 3 from'):
+        by_class(tmp_path, [mot15(1, 1)], [mot15(1, 1)], 3)
+
+
+def test_results_without_rows_miss_all(tmp_path: Path) -> None:
+    found = scores(tmp_path, [mot15(frame, 1) for frame in range(1, 6)], [])
+    assert (found.MOTA, found.IDF1, found.HOTA, found.FN, found.FP, found.ML) == (0, 0, 0, 5, 0, 1)
+
+
+def test_files_that_count_from_zero_are_read_when_said(tmp_path: Path) -> None:
+    from_one = [mot15(frame, 1, f'{10 * frame},0,20,40') for frame in range(1, 6)]
+    from_zero = [mot15(frame - 1, 1, f'{10 * frame},0,20,40') for frame in range(1, 6)]
+    for truth, results, changes in (
+            (from_one, from_zero, {'first_frame': 0}),
+            (from_zero, from_one, {'truth_first_frame': 0}),
+            (from_zero, from_zero, {'first_frame': 0, 'truth_first_frame': 0})):
+        paths = [write(tmp_path / 'truth.txt', truth), write(tmp_path / 'results.txt', results)]
+        assert evaluate(find_pairs(paths, **changes))[0].MOTA == 100
+
+
+def walk(shift: int = 0, left: float = 0.0) -> list[str]:
+    """Return somebody who walks by a twentieth of the width per frame, ``shift`` frames later."""
+    return [mot15(frame, 1, f'{left + frame - shift},0,20,40') for frame in range(3, 40)]
+
+
+@pytest.mark.parametrize(('truth', 'results', 'says'), [
+    (walk(), walk(), None),
+    (walk(), [], 'no rows, so every box of the truth is missed'),
+    (walk(), walk(left=500), 'only 0 % of its boxes lie on a truth .* of another sequence'),
+    (walk(), walk(shift=-1), 'one frame later .* --first-frame 0'),
+    (walk(), walk(shift=1), 'one frame earlier .* --truth-first-frame 0'),
+    (walk(), [row.replace(',1,-1,', ',1,2,') for row in walk()] + ['3,9,0,0,20,40,1,0,-1,-1'],
+     'has rows of classes 0, 2 and all of them are counted; --class N'),
+])
+def test_results_that_do_not_fit_are_doubted(tmp_path: Path, truth, results, says) -> None:
+    paths = [write(tmp_path / 'truth.txt', truth), write(tmp_path / 'results.txt', results)]
+    found = doubts(find_pairs(paths)[0])
+    if says is None:
+        assert found == []
+    else:
+        assert len(found) == 1 and re.search(says, found[0])
+
+
+@pytest.mark.parametrize('name', ['TUD-Campus', 'TUD-Stadtmitte'])
+def test_results_of_the_reference_raise_no_doubt_but_those_of_the_other_sequence_do(
+        data: Path, name: str) -> None:
+    def found(truth: str) -> list[str]:
+        return doubts(find_pairs([data / 'mot' / truth / 'gt' / 'gt.txt',
+                                  data / 'golden' / 'mars128' / f'{name}.reference.txt'])[0])
+    assert found(name) == []
+    other, = {'TUD-Campus', 'TUD-Stadtmitte'} - {name}
+    results = data / 'golden' / 'mars128' / f'{name}.reference.txt'
+    with pytest.raises(MotFileError, match='behind the end') if name == 'TUD-Stadtmitte' else (
+            contextlib.nullcontext()):
+        pair = find_pairs([data / 'mot' / other, results])[0]
+        pair.results.check_length(pair.length)
+        assert 'of another sequence' in doubts(pair)[0]
+
+
 def test_ids_of_any_size_are_fine(tmp_path: Path) -> None:
     truth = [mot15(frame, 1) for frame in (1, 2)]
     assert scores(tmp_path, truth, [mot15(frame, 2 ** 50) for frame in (1, 2)]).IDF1 == 100
@@ -120,7 +227,16 @@ def test_a_folder_of_sequences_meets_a_folder_of_results(
 
 @pytest.mark.parametrize(('truth', 'results', 'rules', 'says'), [
     ([mot15(1, 1)], ['1,1,10'], None, 'results.txt:1: 3 columns'),
-    ([f'1,1,{BOX},1,99,1'], [mot15(1, 1)], None, 'truth.txt: .*invalid gt classes'),
+    ([f'1,1,{BOX},1,1,1', f'1,2,{BOX},1,99,1'], [mot15(1, 1)], None,
+     'truth.txt: .*invalid gt classes.*; --class N counts one class'),
+    ([f'1,1,{BOX},1,3,1'], [mot15(1, 1)], None, r'truth.txt: no box counts, none has flag 1 in '
+     r'column 7 and class 1 in column 8; it has class 3 \(1 rows\): --class N'),
+    ([mot15(1, 1, flag=0)], [mot15(1, 1)], None, 'truth.txt: no box counts, none has flag 1'),
+    ([], [mot15(1, 1)], None, 'truth.txt: empty, a truth without boxes judges nothing'),
+    ([f'1,1,{BOX},1,4,0,1'], [mot15(1, 1)], None, r'truth.txt: column 8 of 10 seems to be a '
+     r'class \(class 4 \(1 rows\)\).*--class N .* --rules MOT15'),
+    ([mot15(0, 1)], [mot15(1, 1)], None, 'truth.txt:1: frame 0 .*--truth-first-frame 0'),
+    ([mot15(1, 1)], [mot15(0, 1)], None, 'results.txt:1: frame 0 .*--first-frame 0'),
     ([mot15(1, 1)], [mot15(1, 1)], 'MOT16', 'the rules of MOT16 need a class'),
 ])
 def test_what_cannot_be_judged_is_refused_by_file(

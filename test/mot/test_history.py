@@ -73,6 +73,14 @@ def test_a_results_file_is_a_history_of_confirmed_boxes(sequence_folder: Path) -
     assert np.isnan(history.score).all() and history.limits == {}
 
 
+def test_a_history_without_rows_is_one_in_which_nothing_was_tracked(tmp_path: Path) -> None:
+    (tmp_path / 'h.csv').write_text(HEAD)
+    history = read_history(tmp_path / 'h.csv')
+    assert len(history.frame) == 0 and history.limits['overlap'] == 0.7
+    (tmp_path / 'r.txt').write_text('')
+    assert len(read_history(tmp_path / 'r.txt').frame) == 0
+
+
 @pytest.mark.parametrize(('text', 'says'), [
     ('# deepsort history {"motion": 1}\n', ':1: not the limits'),
     (HEAD.splitlines()[0] + '\nframe,id\n', ':2: the columns are not frame,id,state'),
@@ -82,7 +90,6 @@ def test_a_results_file_is_a_history_of_confirmed_boxes(sequence_folder: Path) -
     (HEAD + ROW.replace('20', ''), ':3: frame, id or box is missing'),
     (HEAD + ROW.replace('1,1', '0,1'), ':3: frame, id or box is missing'),
     (HEAD + ROW + ROW, ':4: id 1 again in frame 1'),
-    (HEAD, ': empty, no rows'),
 ])
 def test_a_malformed_history_is_refused_by_file_and_line(
         tmp_path: Path, text: str, says: str) -> None:

@@ -52,23 +52,139 @@ def test_a_video_gives_its_frames_with_the_detections_of_a_file(
         assert abs(float(image.mean()) - 20 * (number - 1)) < 4
 
 
+def rename_images(folder: Path, name: str, first: int = 1) -> None:
+    """Give the images of a sequence other names."""
+    for number, path in enumerate(sorted((folder / 'img1').iterdir()), first):
+        path.rename(path.with_name(name.format(number)))
+
+
+def means(folder: Path) -> list[int]:
+    """Return the mean of each image: 91 for the first one, then one more each."""
+    return [round(float(frame.load().mean())) for frame in open_sequence(folder).frames()]
+
+
+ALL = list(range(91, 103))
+
+
+@pytest.mark.parametrize(('name', 'first', 'note'), [
+    ('{:08d}.jpg', 1, None),  # DanceTrack
+    ('{:07d}.jpg', 1, None),  # VisDrone
+    ('img{:05d}.jpg', 1, None),  # UA-DETRAC
+    ('{}.jpg', 1, None),  # not padded: 10 comes after 9
+    ('{:06d}.JPG', 1, None),
+    ('frame_{:06d}.jpg', 0, 'frame 1 is frame_000000.jpg'),  # CVAT
+    ('{:010d}.jpg', 0, 'frame 1 is 0000000000.jpg'),  # KITTI
+    ('scene-2_{:04d}.jpg', 151, 'frame 1 is scene-2_0151.jpg'),  # cut out of a longer one
+])
+def test_images_are_found_whatever_their_names(
+        sequence_folder: Path, name: str, first: int, note: str | None) -> None:
+    rename_images(sequence_folder, name, first)
+    assert means(sequence_folder) == ALL
+    notes = open_sequence(sequence_folder).notes
+    assert note is None and notes == () or note is not None and note in notes[0]
+
+
+@pytest.mark.parametrize('line', ['imExt=jpg', 'imExt=.png', 'imExt=', ''])
+def test_the_extension_in_the_description_is_no_obstacle(
+        sequence_folder: Path, line: str) -> None:
+    change(sequence_folder, 'seqinfo.ini', 'imExt=.jpg', line)
+    assert means(sequence_folder) == ALL
+
+
+def test_the_extension_in_the_description_chooses_among_several(sequence_folder: Path) -> None:
+    for path in (sequence_folder / 'img1').iterdir():
+        path.with_suffix('.png').write_bytes(b'a mask')
+    assert means(sequence_folder) == ALL
+
+
+def test_images_may_be_png(sequence_folder: Path) -> None:
+    for path in list((sequence_folder / 'img1').iterdir()):
+        cv2.imwrite(str(path.with_suffix('.png')), cv2.imread(str(path)))
+        path.unlink()
+    assert means(sequence_folder) == ALL
+
+
+@pytest.mark.parametrize(('spoil', 'notes'), [
+    (lambda f: change(f, 'seqinfo.ini', 'frameRate=10', ''), ['no frameRate, 30 Hz is assumed']),
+    (lambda f: (f / 'seqinfo.ini').unlink(),
+     ['no seqinfo.ini', 'no frameRate, 30 Hz is assumed']),
+    (lambda f: change(f, 'seqinfo.ini', 'seqLength=12', ''), []),
+    (lambda f: change(f, 'seqinfo.ini', 'imWidth=160', ''), []),
+    (lambda f: (f / 'seqinfo.ini').rename(f / 'SeqInfo.ini'), []),
+    (lambda f: (f / 'seqinfo.ini').write_bytes(
+        b'\xef\xbb\xbf' + (f / 'seqinfo.ini').read_bytes()), []),
+])
+def test_a_description_that_is_not_complete_is_completed_from_the_images(
+        sequence_folder: Path, spoil, notes: list[str]) -> None:
+    spoil(sequence_folder)
+    sequence = open_sequence(sequence_folder)
+    assert (sequence.length, sequence.size, sequence.name) == (12, (160, 120), 'crossing')
+    assert sequence.frame_rate == (30.0 if notes else 10.0)
+    assert len(sequence.notes) == len(notes)
+    assert all(says in note for says, note in zip(notes, sequence.notes))
+
+
+def test_a_folder_of_images_alone_is_a_sequence_of_them(
+        sequence_folder: Path, tmp_path: Path) -> None:
+    (sequence_folder / 'img1').rename(tmp_path / 'frames')
+    sequence = open_sequence(tmp_path / 'frames', sequence_folder / 'det' / 'det.txt')
+    assert (sequence.name, sequence.length, len(next(sequence.frames()).detections)) == (
+        'frames', 12, 2)
+    assert [round(float(frame.load().mean())) for frame in sequence.frames()] == ALL
+
+
+def test_tables_alone_are_a_sequence_as_long_as_they_are(sequence_folder: Path) -> None:
+    (sequence_folder / 'seqinfo.ini').unlink()
+    (sequence_folder / 'img1').rename(sequence_folder / 'elsewhere')
+    sequence = open_sequence(sequence_folder)
+    assert (sequence.length, sequence.has_length, sequence.has_images) == (12, False, False)
+
+
+def test_images_behind_the_end_of_the_description_are_told(sequence_folder: Path) -> None:
+    change(sequence_folder, 'seqinfo.ini', 'seqLength=12', 'seqLength=9')
+    sequence = open_sequence(sequence_folder, with_detections=False)
+    assert sequence.length == len(list(sequence.frames())) == 9
+    assert 'holds images up to frame 12, only the 9 of seqLength are used' in sequence.notes[0]
+
+
+def test_what_is_no_sequence_is_refused_with_what_would_be_one(tmp_path: Path) -> None:
+    (tmp_path / 'notes.txt').write_text('nothing')
+    with pytest.raises(MotFileError, match='not a sequence, it has no seqinfo.ini, no images'):
+        open_sequence(tmp_path)
+
+
+def test_detections_counted_from_zero_are_read_when_said(sequence_folder: Path) -> None:
+    path = sequence_folder / 'det' / 'det.txt'
+    lines = path.read_text().splitlines()
+    path.write_text('\n'.join(re.sub(r'^\d+', lambda n: str(int(n[0]) - 1), line)
+                              for line in lines))
+    with pytest.raises(MotFileError, match='frame 0 is below 1; .* --first-frame 0 says so'):
+        open_sequence(sequence_folder)
+    counts = [len(frame.detections) for frame in
+              open_sequence(sequence_folder, first_frame=0).frames()]
+    assert counts == [2] * 12
+
+
 def change(folder: Path, name: str, old: str, new: str) -> None:
     path = folder / name
     path.write_text(path.read_text().replace(old, new))
 
 
 @pytest.mark.parametrize(('spoil', 'says'), [
-    (lambda f: (f / 'seqinfo.ini').unlink(), 'it has no seqinfo.ini'),
     (lambda f: change(f, 'seqinfo.ini', '[Sequence]', '[Other]'), 'not a sequence description'),
     (lambda f: change(f, 'seqinfo.ini', '[Sequence]', ''), 'not a sequence description'),
     (lambda f: change(f, 'seqinfo.ini', 'frameRate=10', 'frameRate=ten'),
      'not a sequence description'),
-    (lambda f: change(f, 'seqinfo.ini', 'frameRate=10', ''), 'frameRate nan is not a rate'),
+    (lambda f: change(f, 'seqinfo.ini', 'frameRate=10', 'frameRate=nan'),
+     'frameRate nan is not a rate'),
+    (lambda f: change(f, 'seqinfo.ini', 'seqLength=12', 'seqLength=many'),
+     "seqlength 'many' is not a whole number"),
     (lambda f: change(f, 'seqinfo.ini', 'seqLength=12', 'seqLength=0'), 'seqLength 0'),
     (lambda f: change(f, 'seqinfo.ini', 'seqLength=12', 'seqLength=8'),
      'det.txt:17: frame 9 is behind the end of the sequence'),
     (lambda f: (f / 'det' / 'det.txt').unlink(), 'no such detections file'),
-    (lambda f: (f / 'det' / 'det.txt').write_text(''), 'det.txt: empty'),
+    (lambda f: (f / 'img1' / 'other_000001.jpg').write_bytes(b''), 'images of several series'),
+    (lambda f: (f / 'img1' / '1.jpg').write_bytes(b''), 'images of several series'),
 ])
 def test_a_broken_folder_is_refused_in_one_line(sequence_folder: Path, spoil, says: str) -> None:
     spoil(sequence_folder)
@@ -108,4 +224,5 @@ def test_real_sequences_read_as_their_description_says(data: Path, name: str) ->
     assert image is not None and image.dtype == np.uint8
     assert sequence.size == (image.shape[1], image.shape[0])
     assert len(first.detections) > 0
-    assert cv2.imread(sequence.images % sequence.length) is not None
+    assert cv2.imread(str(sequence.images[sequence.length])) is not None
+    assert sequence.notes == ()

@@ -40,10 +40,82 @@ def test_a_malformed_row_is_refused_by_file_and_line(tmp_path, text, line, says)
     assert '\n' not in str(error.value)
 
 
-@pytest.mark.parametrize('text', ['', '\n  \n'])
-def test_an_empty_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    with pytest.raises(MotFileError, match='file.txt: empty'):
+@pytest.mark.parametrize('text', [
+    '', '\n  \n', '\ufeff', '# nothing was found\n', 'frame,id,x,y,w,h,score\n'])
+@pytest.mark.parametrize('kind', TableKind)
+def test_a_file_without_rows_is_a_table_without_rows(
+        tmp_path: Path, text: str, kind: TableKind) -> None:
+    read = table(tmp_path, text, kind)
+    assert (len(read), read.last_frame, read.has_classes) == (0, 0, False)
+    assert len(read.detections(1)) == 0
+
+
+@pytest.mark.parametrize('text', [
+    '1 1 10.5 20 30 40 1 -1 -1 -1 \n2 1 11 20 30 40 1 -1 -1 -1 \n',  # YOLO trackers, %g and blank
+    '1\t1\t10.5\t20\t30\t40\t1\n2\t1\t11\t20\t30\t40\t1\n',
+    '1, 1, 10.5, 20, 30, 40, 1\r\n2, 1, 11, 20, 30, 40, 1\r\n',
+    '1;1;10,5;20;30;40;1\n2;1;11,0;20;30;40;1\n',  # a spreadsheet with decimal commas
+    '1,1,10.5,20,30,40,1,\n2,1,11,20,30,40,1,\n',
+    '"1","1","10.5","20","30","40","1"\n"2","1","11","20","30","40","1"\n',
+    '1.000e+00,1.000e+00,1.05e+01,2.0e+01,3.0e+01,4.0e+01,1.0e+00\n2,1,11,20,30,40,1\n',  # savetxt
+    'FrameId,Id,X,Y,Width,Height,Confidence\n1,1,10.5,20,30,40,1\n2,1,11,20,30,40,1\n',  # pandas
+    'frame,track_id,bb_left,bb_top,bb_width,bb_height,conf\n1,1,10.5,20,30,40,1\n'
+    '2,1,11,20,30,40,1\n',
+    '# frame id x y w h s\n1 1 10.5 20 30 40 1\n2 1 11 20 30 40 1\n',
+    '1,1,10.5,20,30,40,1,-1,-1,-1,0.5,car\n2,1,11,20,30,40,1,-1,-1,-1,0.5,car\n',
+])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_what_other_tools_write_reads_as_the_same_table(
+        tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / 'file.txt'
+    path.write_bytes(text.encode(encoding))
+    read = read_table(path, TableKind.RESULTS)
+    assert (read.frame.tolist(), read.id.tolist()) == ([1, 2], [1, 1])
+    assert read.tlwh.tolist() == [[10.5, 20, 30, 40], [11, 20, 30, 40]]
+    assert read.confidence.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(('text', 'says'), [
+    ('frame,id,x1,y1,x2,y2,score\n1,1,10,20,40,60,1\n',
+     ":1: the column 'x2' is in the place of width"),
+    ('class,id,x,y,w,h,score\n1,1,10,20,40,60,1\n', ":1: the column 'class' is in the place of"),
+    ('0 1 Car 0 0 -1.5 296.7 161.7 455.2 292.3 2.0 1.8 4.4 -4.5 1.8 13.4 -2.1\n',
+     "'Car' is not a number; this looks like a label file of KITTI"),
+    ('0 0.5 0.5 0.1 0.2\n', '5 columns, .* this looks like a label file of YOLO'),
+])
+def test_a_format_that_is_another_one_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(MotFileError, match=says):
         table(tmp_path, text)
+
+
+def test_frames_count_from_where_it_is_said(tmp_path: Path) -> None:
+    rows = '0,1,1,2,3,4,1\n7,1,1,2,3,4,1\n'
+    with pytest.raises(MotFileError, match='frame 0 is below 1; if the file counts from 0, '
+                                           '--first-frame 0 says so'):
+        table(tmp_path, rows)
+    with pytest.raises(MotFileError, match='--truth-first-frame 0 says so'):
+        table(tmp_path, rows, TableKind.TRUTH)
+    assert read_table(tmp_path / 'file.txt', TableKind.RESULTS, 0).frame.tolist() == [1, 8]
+    with pytest.raises(MotFileError, match=':1: frame 0 is below 5'):
+        read_table(tmp_path / 'file.txt', TableKind.RESULTS, 5)
+
+
+@pytest.mark.parametrize(('tail', 'labels'), [
+    ('', ['', '']), (',-1,-1,-1', ['', '']), (',2,-1,-1', ['2', '2']), (',0', ['0', '0']),
+    (',person', ['person', 'person']), (',4.13,1.87,0', ['', '']), (',2.0,x', ['2', '2'])])
+def test_detections_have_the_class_of_column_8(
+        tmp_path: Path, tail: str, labels: list[str]) -> None:
+    read = table(tmp_path, ''.join(f'1,-1,{x},2,3,4,0.7{tail}\n' for x in (1, 9)),
+                 TableKind.DETECTIONS)
+    found = read.detections(1)
+    assert found.class_id.tolist() == labels and found.score.tolist() == [0.7, 0.7]
+
+
+def test_truth_of_ten_columns_has_classes_only_where_they_can_be_some(tmp_path: Path) -> None:
+    for tail, classes in (('4,0,1', [4]), ('-1,-1,-1', [NO_CLASS]), ('0,0,0', [NO_CLASS]),
+                          ('4.5,5.5,0', [NO_CLASS])):
+        read = table(tmp_path, f'1,1,1,2,3,4,1,{tail}\n', TableKind.TRUTH)
+        assert read.class_id.tolist() == classes
 
 
 def test_a_binary_file_is_refused_by_name(tmp_path: Path) -> None:
