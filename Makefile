@@ -95,6 +95,7 @@ lint: env ## Run the linters and the type checker alone.
 	@python lint/words.py
 
 demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChallenge sequence).
+	@deepsort demo --drive --output out/demo
 	@deepsort demo --output out/demo $(if $(SEQUENCE),--sequence '$(SEQUENCE)')
 
 clean: ## Remove the environment, the builds and the output.

@@ -26,12 +26,17 @@ def add(commands: Any) -> None:
                         help='folder to write (default: out/demo)')
     parser.add_argument('--rate', type=float, metavar='HZ',
                         help='images per second (default: as fast as the node answers)')
+    parser.add_argument('--drive', action='store_true',
+                        help='a robot that drives and turns instead: tracked with and without '
+                        'ego-motion, positions in metres against truth, seen from above')
     add_model(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo and print what it saw."""
+    if args.drive:
+        return _drive(args)
     from deepsort_ros.demo import DemoError
     from deepsort_ros.demo import format_summary
     from deepsort_ros.demo import run as run_demo
@@ -45,5 +50,14 @@ def run(args: argparse.Namespace) -> int:
     except DemoError as error:
         print(f'deepsort: {error}', file=sys.stderr)
         return 1
+    print_summary(summary, args.json, format_summary(summary))
+    return 0
+
+
+def _drive(args: argparse.Namespace) -> int:
+    """Run the demo of a robot that moves."""
+    from deepsort_ros.drive_demo import format_summary
+    from deepsort_ros.drive_demo import run as run_drive
+    summary = run_drive(args.output, lambda stage: progress_bar(stage, 'frame', args.json))
     print_summary(summary, args.json, format_summary(summary))
     return 0

@@ -14,7 +14,8 @@ CORE = ('tracking',)
 PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'pipeline')
 FILES = (*PIPELINE, 'mot')
 NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
-ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'doctor', 'info', 'cli')
+ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'drive_demo', 'doctor',
+       'info', 'cli')
 ROOMS: dict[str, tuple[str, ...]] = {
     'tracking': (),
     'world': (),
@@ -35,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'info': (*FILES, 'reid'),
     'doctor': NODE,
     'demo': ALL,
+    'drive_demo': ALL,
     'commands': ALL,
     'cli': ALL,
 }
