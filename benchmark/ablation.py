@@ -46,11 +46,12 @@ from deepsort_ros.mot.table import TableKind  # noqa: E402
 from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
 from deepsort_ros.mot.tracking import track  # noqa: E402
 from deepsort_ros.pipeline import tracker_config  # noqa: E402
+from deepsort_ros.reid.files import BUNDLED  # noqa: E402
+from deepsort_ros.reid.model import read_model  # noqa: E402
 from deepsort_ros.settings import Settings  # noqa: E402
 from deepsort_ros.tracking import Detections  # noqa: E402
 from deepsort_ros.tracking import Tracker  # noqa: E402
 
-FEATURE_SIZE = 128
 OPTIONS: dict[str, dict[str, Any]] = {
     'reference': {},
     'second association': {'min_confidence': 0.5, 'low_confidence': 0.1},
@@ -114,13 +115,17 @@ def compute_features(chosen: list[Input], settings: Settings) -> None:
     for one in missing:
         sequence = open_sequence(one.path, one.detections)
         total = len(sequence.detections or ())
-        write_features(sequence, encoder, FEATURE_SIZE, one.features, lambda done: print(
+        write_features(sequence, encoder, encoder.feature_size, one.features, lambda done: print(
             f'\r{one.name}: {done}/{total} features ', end='', file=sys.stderr))  # noqa: B023
 
 
 def settings_of(changes: dict[str, Any], robot: bool, frame_rate: float) -> Settings:
     """Return the settings of a row for a sequence."""
-    base = {'frame_rate': frame_rate} if robot else preset('reference')
+    base = preset('reference')
+    if robot:
+        # Stored features do not say which model made them.
+        base = {'frame_rate': frame_rate,
+                'max_cosine_distance': read_model(BUNDLED).max_cosine_distance}
     return Settings().replace({**base, **changes})
 
 
