@@ -13,8 +13,10 @@ import sys
 from collections.abc import Sequence
 
 from deepsort_ros.commands import bag
+from deepsort_ros.commands import bags
 from deepsort_ros.commands import crops
 from deepsort_ros.commands import demo
+from deepsort_ros.commands import diff
 from deepsort_ros.commands import doctor
 from deepsort_ros.commands import evaluate
 from deepsort_ros.commands import evaluate_reid
@@ -28,8 +30,8 @@ from deepsort_ros.commands import sample
 from deepsort_ros.commands import track
 from deepsort_ros.commands import train
 
-COMMANDS = (track, bag, evaluate, reproduce, report, render, sample, train, evaluate_reid,
-            export, fetch_model, crops, demo, doctor, info)
+COMMANDS = (track, bag, bags, diff, evaluate, reproduce, report, render, sample, train,
+            evaluate_reid, export, fetch_model, crops, demo, doctor, info)
 # The errors that say what is wrong with the input. By name: to import them costs seconds.
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.cells.MotFileError',

@@ -16,7 +16,7 @@ ROSDEP_KEYS = {
 # Every file of requirements.
 FILES = sorted(path.stem for path in (ROOT / 'requirements').glob('*.txt'))
 # Modules without a rosdep key: the README has them installed with pip.
-PIP_ONLY = {'av', 'mindspore', 'onnxruntime', 'trackeval'}
+PIP_ONLY = {'av', 'dask', 'distributed', 'mindspore', 'onnxruntime', 'trackeval'}
 # In no registry: a wheel for each board.
 BOARD_ONLY = {'mindspore_lite'}
 # Modules whose requirement is not the module's name, or is part of another one.

@@ -9,8 +9,8 @@ spec.loader.exec_module(words)
 
 
 def test_a_phrase_is_found_across_lines_and_comments_with_its_line():
-    rules = words.rules('# a comment\nred cat  animal\nloud     noisy\n')
-    text = 'a\nit is a red\n# Cat and aloud\n'
+    rules = words.rules('# a comment\nred cat  animal\ndog      animal\n')
+    text = 'a\nit is a red\n# Cat and dogs\n'
     assert words.offences(text, rules) == [(2, 'red # Cat', 'animal')]
 
 

@@ -1,0 +1,63 @@
+"""Two sets of tracks agree when boxes and ids do, whatever the ids are called."""
+import json
+
+import pytest
+
+from deepsort_ros.bags.agreement import compare
+from deepsort_ros.bags.agreement import read_recording
+from deepsort_ros.bags.bag import BagError
+from deepsort_ros.cli import main
+
+
+@pytest.fixture
+def recording(tmp_path):
+    def make(*rows):
+        path = tmp_path / f'{len(list(tmp_path.iterdir()))}.txt'
+        path.write_text(''.join(f'{f},{i},{x},10,20,40,1,-1,-1,-1\n' for f, i, x in rows))
+        return path
+    return make
+
+
+def difference(first, second, **options):
+    return compare(read_recording(first), read_recording(second), **options)
+
+
+def test_other_names_of_ids_agree(recording):
+    a = recording((1, 1, 0), (1, 2, 100), (2, 1, 5), (2, 2, 105))
+    b = recording((1, 7, 0), (1, 3, 100), (2, 7, 5), (2, 3, 105))
+    found = difference(a, b)
+    assert (found.percent, found.difference, found.images) == (100.0, '', 2)
+
+
+def test_a_swap_is_found_and_explained(recording):
+    a = recording((1, 1, 0), (1, 2, 100), (2, 1, 5), (2, 2, 105), (3, 1, 9), (3, 2, 109))
+    b = recording((1, 1, 0), (1, 2, 100), (2, 1, 5), (2, 2, 105), (3, 2, 9), (3, 1, 109))
+    found = difference(a, b)
+    assert found.percent == pytest.approx(100 * 4 / 6)
+    assert found.difference == (
+        'frame 3: id 1 of the first is usually 1 in the second, here it is 2')
+
+
+def test_boxes_may_differ_by_the_tolerance(recording):
+    a, b = recording((1, 1, 0)), recording((1, 1, 2))
+    assert difference(a, b, tolerance=2.0).percent == 100.0
+    found = difference(a, b, tolerance=1.0)
+    assert found.percent == 0.0 and 'has no box of the other in its place' in found.difference
+
+
+def test_a_missing_image_is_a_difference(recording):
+    found = difference(recording((1, 1, 0), (2, 1, 0)), recording((1, 1, 0)))
+    assert (found.percent, found.only_first) == (50.0, 1)
+    assert found.difference == 'frame 2 is in the first alone'
+
+
+def test_the_exit_code_is_1_below_the_limit(recording, capsys):
+    a, b = recording((1, 1, 0), (2, 1, 0)), recording((1, 1, 0))
+    assert main(['diff', str(a), str(b), '--fail-below', '50', '--json']) == 0
+    assert json.loads(capsys.readouterr().out)['percent'] == 50.0
+    assert main(['diff', str(a), str(b), '--fail-below', '51']) == 1
+
+
+def test_a_bag_without_tracks_is_refused(tmp_path):
+    with pytest.raises(BagError, match='none'):
+        read_recording(tmp_path / 'none.mcap')

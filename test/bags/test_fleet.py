@@ -1,0 +1,72 @@
+"""Many bags: each is tracked once, a bad one stops none, and a run can be resumed."""
+import json
+
+import bags
+import pytest
+
+from deepsort_ros.bags import fleet
+from deepsort_ros.cli import main
+from deepsort_ros.commands.common import create_encoder
+from deepsort_ros.mot.sequence import open_sequence
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
+from deepsort_ros.settings import Settings
+
+SETTINGS = Settings(appearance='off', frame_rate=15.0)
+OPTIONS = ('--appearance', 'off', '--set', 'frame_rate=15')
+
+
+@pytest.fixture(scope='module')
+def recorded(tmp_path_factory):
+    """Return three bags; the last is not one."""
+    folder = tmp_path_factory.mktemp('bags')
+    write_scene(folder / 'scene', SceneConfig(seconds=1.0, people=3, seed=3))
+    sequence = open_sequence(folder / 'scene')
+    paths = [bags.write_sequence(folder / name, sequence, 12) for name in ('a', 'b')]
+    (folder / 'bad.mcap').write_bytes(b'not a bag')
+    return [*paths, folder / 'bad.mcap']
+
+
+def task(bag, folder):
+    return fleet.Task(bag, folder, SETTINGS, create_encoder)
+
+
+def test_a_bag_that_is_done_is_skipped_until_its_content_changes(recorded, tmp_path):
+    first = fleet.track_one(task(recorded[0], tmp_path / 'a'))
+    again = fleet.track_one(task(recorded[0], tmp_path / 'a'))
+    other = fleet.track_one(task(recorded[1], tmp_path / 'a'))
+    assert [r['status'] for r in (first, again)] == ['done', 'skipped']
+    assert first['frames'] == again['frames'] == 12 and other['bag'] != first['bag']
+
+
+def test_a_partial_result_is_tracked_again(recorded, tmp_path):
+    fleet.track_one(task(recorded[0], tmp_path / 'a'))
+    (tmp_path / 'a' / fleet.RECORD).unlink()
+    (tmp_path / 'a' / 'tracks').rename(tmp_path / 'a' / 'tracks.partial')
+    assert fleet.track_one(task(recorded[0], tmp_path / 'a'))['status'] == 'done'
+    assert not (tmp_path / 'a' / 'tracks.partial').exists()
+
+
+def test_a_bad_bag_is_a_record_with_its_error(recorded, tmp_path):
+    record = fleet.track_one(task(recorded[2], tmp_path / 'bad'))
+    assert record['status'] == 'failed' and 'bad.mcap' in record['error']
+
+
+def test_bags_of_the_same_name_get_folders_of_their_own(tmp_path):
+    found = fleet.folders([tmp_path / 'x' / 'a.mcap', tmp_path / 'y' / 'a.mcap'], tmp_path)
+    assert len(set(found)) == 2
+
+
+def test_the_command_tracks_all_bags_and_resumes_on_another_scheduler(
+        recorded, tmp_path, capsys):
+    from distributed import LocalCluster
+    command = ['bags', *map(str, recorded), '--output', str(tmp_path / 'out'), *OPTIONS]
+    assert main([*command, '--workers', '1']) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(r['status'] for r in lines) == ['done', 'done', 'failed']
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
+                      dashboard_address=None) as other:
+        assert main([*command, '--scheduler', other.scheduler_address]) == 1
+    lines = (tmp_path / 'out' / 'bags.jsonl').read_text().splitlines()
+    assert sorted(json.loads(line)['status'] for line in lines) == ['failed', 'skipped', 'skipped']
+    assert '3 bags: 1 failed, 2 skipped' in (tmp_path / 'out' / 'index.html').read_text()
