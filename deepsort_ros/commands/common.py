@@ -125,13 +125,18 @@ def create_encoder(settings: Settings) -> Any:
     """Return the appearance encoder the settings ask for, warmed up; None when it is off."""
     if settings.appearance == 'off':
         return None
-    from deepsort_ros.reid.encoder import Encoder
-    encoder = Encoder.create(
-        model=settings.model, engine=settings.engine, device=settings.device,
-        device_id=settings.device_id, precision=settings.precision,
-        batch_buckets=settings.batch_buckets, color_order=settings.color_order,
-        normalisation=settings.normalisation)
-    encoder.warm_up(lambda text: print(f'deepsort: {text}', file=sys.stderr))
+    from deepsort_ros.reid.interruption import Interruption
+    # An exception raised while MindSpore is imported or compiles aborts the process.
+    with Interruption() as signals:
+        from deepsort_ros.reid.encoder import Encoder
+        signals.check()
+        encoder = Encoder.create(
+            model=settings.model, engine=settings.engine, device=settings.device,
+            device_id=settings.device_id, precision=settings.precision,
+            batch_buckets=settings.batch_buckets, color_order=settings.color_order,
+            normalisation=settings.normalisation)
+        signals.check()
+        encoder.warm_up(lambda text: print(f'deepsort: {text}', file=sys.stderr))
     return encoder
 
 

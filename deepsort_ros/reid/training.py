@@ -25,6 +25,7 @@ from deepsort_ros.reid.engines.mindspore_engine import of_parameters
 from deepsort_ros.reid.evaluation import encode_crops
 from deepsort_ros.reid.evaluation import ReidScores
 from deepsort_ros.reid.evaluation import score_features
+from deepsort_ros.reid.interruption import Interruption
 from deepsort_ros.reid.journal import Journal
 from deepsort_ros.reid.model import bare_model
 from deepsort_ros.reid.network import AppearanceNetwork
@@ -261,9 +262,11 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
             done += 1
         return config.output / MODEL_NAME
     test = retrieval_test(held_out) if config.evaluate_every and len(held_out) else None
-    with contextlib.closing(Journal(config.output, done)) as journal:
+    with contextlib.closing(Journal(config.output, done)) as journal, Interruption() as signals:
         try:
             while done < config.steps:
+                # Here alone the step that is saved is the step that the optimizer has taken.
+                signals.check()
                 state = run.step(done)
                 done += 1
                 if not math.isfinite(state.loss):

@@ -2,6 +2,7 @@
 import csv
 import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from deepsort_ros.cli import main
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid import training
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.journal import draw_curves
@@ -84,6 +86,47 @@ def test_a_run_stopped_by_ctrl_c_and_resumed_equals_an_uninterrupted_one(
     twice = checkpoint.feature_parameters(tmp_path / 'model.ckpt')
     for name, value in once.items():
         np.testing.assert_array_equal(twice[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_real_signal_within_a_step_ends_after_it_and_the_state_fits(
+        people, uninterrupted, tmp_path, monkeypatch, number):
+    before = signal.getsignal(number)
+    monkeypatch.setattr(
+        'deepsort_ros.reid.training._Run.step', interrupted_in_step(3, number))
+    with pytest.raises(KeyboardInterrupt):
+        train(config(people, tmp_path))
+    monkeypatch.undo()
+    assert signal.getsignal(number) is before
+    assert len(rows(tmp_path)) == 3
+    stored = checkpoint.read(tmp_path / 'training.ckpt')
+    steps = {name: int(stored[name].asnumpy()[0]) for name in ('step_num', 'global_step')
+             if name in stored}
+    assert set(steps.values()) == {3}
+    train(config(people, tmp_path, resume=True))
+    assert rows(tmp_path) == rows(uninterrupted)
+
+
+def interrupted_in_step(last: int, number: signal.Signals):
+    """Return a step that gets a signal after the optimizer has moved, before it returns."""
+    original = training._Run.step
+
+    def step(self, done):
+        losses = self._step
+
+        def compiled(*batch):
+            result = losses(*batch)
+            if done + 1 == last:
+                signal.raise_signal(number)
+            return result
+
+        self._step = compiled
+        try:
+            return original(self, done)
+        finally:
+            self._step = losses
+
+    return step
 
 
 def test_a_state_of_other_identities_is_not_resumed(people, uninterrupted, tmp_path):
