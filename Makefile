@@ -26,7 +26,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := python -m pip --disable-pip-version-check
 OLDEST_PYTHON ?= python3.10
 VERSION ?= 2.7.0
-WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report test/reid \
+WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report \
   test/test_*.py
 INSTALL_LOCAL := $(PIP) install -qq --no-deps --no-index --no-build-isolation --force-reinstall
 
@@ -74,7 +74,7 @@ test: env
 endif
 
 # By hand before a release. Both need no ROS, and environments that $(VENV) does not share.
-test-oldest: ## Run all that needs no ROS with the NumPy, SciPy and OpenCV of Ubuntu 22.04.
+test-oldest: ## Run what needs no ROS and no MindSpore with the libraries of Ubuntu 22.04.
 	$(call environment,.venv-oldest,$(OLDEST_PYTHON),requirements/oldest.txt)
 	@python -m pip install -qq --no-deps -r requirements/oldest-no-deps.txt
 	@python -m pytest $(WITHOUT_ROS)

@@ -167,6 +167,7 @@ def test_a_history_makes_lost_boxes_dashed_and_fills_the_report(
 
 def test_reproduce_survives_being_killed_with_the_real_network(
         scene: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip('mindspore')
     from random_network import random_parameters
     from random_network import write_checkpoint
     model = write_checkpoint(random_parameters(), tmp_path / 'model.ckpt')
@@ -218,6 +219,7 @@ def write_bag(scene: Path, path: Path) -> None:
 
 
 def test_bag_gives_the_tracks_that_track_gives(scene: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip('rclpy')
     from rclpy.serialization import deserialize_message
     from rosbags.rosbag2 import Reader
 
