@@ -1,7 +1,7 @@
 # Everything from nothing: "make help" lists the targets.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test test-oldest test-mindspore lint demo clean
+.PHONY: help env test test-oldest test-mindspore lint docs demo clean
 
 # The environment is complete in itself: a ROS 2 sourced in this shell takes no part.
 unexport PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH ROS_DISTRO
@@ -93,6 +93,10 @@ lint: env ## Run the linters and the type checker alone.
 	@mypy
 	@codespell
 	@python lint/words.py
+
+docs: env ## Build the documentation as a site in out/site, with its links checked.
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build --strict
+	@echo 'Open out/site/index.html'
 
 demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChallenge sequence).
 	@deepsort demo --drive --output out/demo

@@ -34,6 +34,11 @@ def test_the_python_project_repeats_no_version():
     assert not re.search(r'^version\b', (ROOT / 'pyproject.toml').read_text(), re.MULTILINE)
 
 
+def test_the_citation_has_the_version_of_package_xml(version):
+    citation = (ROOT / 'CITATION.cff').read_text()
+    assert re.search(r'^version: (.*)$', citation, re.MULTILINE).group(1) == version
+
+
 def test_releases_are_found_in_a_changelog():
     text = 'Forthcoming\n-----------\n* x\n\n0.2.0 (2026-11-27)\n------------------\n* y\n'
     assert released(text) == ['0.2.0']

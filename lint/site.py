@@ -1,0 +1,39 @@
+"""Hooks of MkDocs: the README becomes the first page, docstrings become the reference."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File
+from mkdocs.structure.files import Files
+
+ROOT = Path(__file__).resolve().parents[1]
+# What a user of the library calls.
+REFERENCE = ('tracking.tracker', 'tracking.config', 'tracking.detections', 'tracking.tracks',
+             'pipeline', 'settings', 'bags.bag', 'bags.fleet', 'bags.agreement')
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made of other files."""
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    index = re.sub(r'\]\(docs/', '](', readme)
+    files.append(File.generated(config, 'index.md', content=_inside(index, '')))
+    modules = '\n\n'.join(f'::: deepsort_ros.{name}' for name in REFERENCE)
+    files.append(File.generated(config, 'reference.md', content=f'# Reference\n\n{modules}\n'))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Turn links to files outside of docs/ into their names."""
+    return _inside(markdown, '../')
+
+
+def _inside(markdown: str, outside: str) -> str:
+    def shown(link: re.Match[str]) -> str:
+        text, target = link.groups()
+        known = (ROOT / 'docs' / target.partition('#')[0]).exists()
+        return link.group() if known and not target.startswith('../') else (
+            f'{text} (`{target.removeprefix("../")}`)' if target not in text else f'`{target}`')
+    pattern = rf'(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)({re.escape(outside)}[^)\s]+)\)'
+    return re.sub(pattern, shown, markdown)
