@@ -23,8 +23,7 @@ from deepsort_ros.ros.messages.images import write_image
 from deepsort_ros.tracking import Detections
 
 POLICY = live.ROOT / 'config' / 'sros2' / 'tracker.policy.xml'
-# What one node never has at once: it subscribes to raw or to compressed images.
-# Of settings that are not the default.
+# Only with settings other than the defaults.
 OPTIONAL = {'/image/compressed', '/camera_info', '/depth', '/tf', '/tf_static'}
 KEYS = ('identity_ca.cert.pem', 'cert.pem', 'key.pem', 'permissions_ca.cert.pem',
         'governance.p7s', 'permissions.p7s')
