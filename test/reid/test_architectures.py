@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from random_network import random_parameters
 
@@ -62,3 +63,16 @@ def test_onnx_is_written_without_mindspore_and_onnx(random_checkpoint, tmp_path)
         f'sys.exit(main(["export", {str(random_checkpoint)!r}, {str(tmp_path / "m.onnx")!r}]))')
     subprocess.run([sys.executable, '-c', script], check=True)
     assert onnx.load(tmp_path / 'm.onnx').graph.output[0].name == 'features'
+
+
+def test_in_half_precision_the_file_is_half_as_large_and_features_nearly_the_same():
+    folded = fold(random_parameters())
+    images = np.random.default_rng(0).normal(size=(2, 3, 128, 64)).astype(np.float32)
+    whole, half = (onnx_model(MODELZOO, folded, half=half) for half in (False, True))
+    assert len(half) < 0.51 * len(whole)
+    onnx.checker.check_model(onnx.load_from_string(half), full_check=True)
+    first, second = (
+        onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider']).run(
+            None, {'images': images})[0] for content in (whole, half))
+    assert second.dtype == np.float32
+    np.testing.assert_allclose(first, second, rtol=0, atol=2e-3)

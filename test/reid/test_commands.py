@@ -43,6 +43,29 @@ def test_track_takes_a_model_of_another_size_and_length(sequence, tmp_path, caps
     assert found['encoder']['engine'] == 'onnxruntime' and found['encoder']['feature_size'] == 512
 
 
+def test_track_and_evaluate_reid_take_an_exported_mindir(sequence, tmp_path, capsys):
+    model = tmp_path / 'm.mindir'
+    assert run(capsys, 'export', 'bundled', model, '--device', 'CPU')[0] == 0
+    results = []
+    for name in ('bundled', model):
+        output = tmp_path / 'out.txt'
+        code, out, _ = run(capsys, 'track', sequence, '--model', name, '--device', 'CPU', '--set',
+                           'batch_buckets=[2]', '--output', output, '--json')
+        assert code == 0 and json.loads(out)['encoder']['max_cosine_distance'] > 0
+        results.append(output.read_text())
+    assert results[0] == results[1] != ''
+    people = tmp_path / 'people'
+    people.mkdir()
+    for number in range(8):
+        image = np.full((128, 64, 3), 30 * (1 + number // 2), np.uint8)
+        cv2.imwrite(str(people / f'{1 + number // 4:04}_c1s1_{number:06}_00.png'), image)
+    scores = [json.loads(run(capsys, 'evaluate-reid', people, '--model', name, '--device', 'CPU',
+                             '--json')[1]) for name in ('bundled', model)]
+    assert scores[0]['rank1'] == scores[1]['rank1']
+    assert scores[0]['distances']['equal_error_distance'] == pytest.approx(
+        scores[1]['distances']['equal_error_distance'], abs=1e-4)
+
+
 def test_the_limit_of_the_model_is_in_the_history(sequence, tmp_path, capsys):
     model = random_model(tmp_path / 'm.onnx', metadata={'max_cosine_distance': 0.37})
     history = tmp_path / 'h.csv'

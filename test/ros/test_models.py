@@ -10,7 +10,9 @@ from small_models import random_model
 from std_srvs.srv import Trigger
 from test_loading import lines
 
+from deepsort_ros.cli import main
 from deepsort_ros.reid.encoder import Encoder
+from deepsort_ros.reid.model_notes import note
 
 BOX = (10.0, 10, 30, 30)
 LIMIT = 0.31
@@ -43,23 +45,33 @@ def test_onnx_runtime_runs_the_bundled_network_without_mindspore(start_node, gra
     assert lines(node, 'WARN', 'ERROR', 'FATAL') == []
 
 
-def test_two_cameras_share_a_model_of_another_size_layout_and_length(
-        start_node, graph, tmp_path):
-    model = random_model(tmp_path / 'mine.onnx', layout='NHWC',
-                         metadata={'max_cosine_distance': LIMIT})
-    node = start_node(model=model, cameras='[front, rear]', n_init=1, publish_features='true',
-                      appearance='on_demand', appearance_interval=1)
+@pytest.mark.parametrize('kind', ['onnx', 'mindir'])
+def test_two_cameras_share_a_model_of_another_kind_size_and_length(
+        start_node, graph, tmp_path, kind):
+    model = tmp_path / f'mine.{kind}'
+    if kind == 'onnx':
+        random_model(model, layout='NHWC', metadata={'max_cosine_distance': LIMIT})
+        length, size, engine = 512, '256x128 NHWC', 'onnxruntime'
+    else:
+        assert main(['export', 'bundled', str(model), '--device', 'CPU']) == 0
+        note(str(model), max_cosine_distance=LIMIT)
+        length, size, engine = 128, '128x64 NCHW', 'mindspore'
+    node = start_node(model=model, device='CPU', batch_buckets='[1]', cameras='[front, rear]',
+                      n_init=1, publish_features='true', appearance='on_demand',
+                      appearance_interval=1)
     node.wait_for('[rear.tracker]: active: device CPU')
     cameras = [live.Tracking(graph, name) for name in ('/front', '/rear')]
-    expected = Encoder.create(str(model)).encode(picture(), np.array([BOX]))
+    expected = Encoder.create(str(model), 'CPU', batch_buckets=(1,)).encode(
+        picture(), np.array([BOX]))
     for tracking in cameras:
         features(tracking)
         found = features(tracking)
-        assert found.shape == (1, 512)
+        assert found.shape == (1, length)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
         values = tracking.values('appearance')
-        assert (values['engine'], values['input']) == ('onnxruntime', '256x128 NHWC')
-        assert (values['feature_size'], values['max_cosine_distance']) == ('512', str(LIMIT))
+        assert (values['engine'], values['input']) == (engine, size)
+        assert (values['feature_size'], values['max_cosine_distance']) == (
+            str(length), str(LIMIT))
     assert node.log().count('loading the appearance network') == 1
 
 
