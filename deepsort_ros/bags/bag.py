@@ -123,17 +123,44 @@ class BagReader:
         """
         Yield (receive time in nanoseconds, what it is, message) in the bag's order.
 
-        :raises BagError: a message cannot be read.
+        :raises BagError: a message cannot be read, or fewer are there than the bag says.
         """
         roles = {connection.id: role for role, connection in self._roles.items()}
-        for connection, received, data in self._reader.messages(
-                connections=list(self._roles.values())):
+        count = 0
+        for connection, received, data in self._stored():
+            count += 1
             try:
                 message = deserialize_message(bytes(data), CLASSES[connection.msgtype])
             except Exception as error:  # noqa: B902 rclpy raises a type of its C++ part
                 raise BagError(f'{connection.topic}: message received at {received} cannot be '
                                f'read: {error}') from error
             yield received, roles[connection.id], message
+        if count < len(self):
+            raise BagError(f'the bag is not complete: {count} of {len(self)} messages could be '
+                           'read, and are used')
+
+    def _stored(self) -> Iterator[tuple[Connection, int, bytes]]:
+        """Yield what is stored; a damaged part ends it with the reason."""
+        wanted = [variant for connection in self._roles.values()
+                  for variant in self._variants(connection)]
+        try:
+            yield from self._reader.messages(connections=wanted)
+        except Exception as error:  # noqa: B902 of the storage, of whatever type
+            raise BagError(f'the bag is damaged from here on ({type(error).__name__}: {error}); '
+                           'what is before is used') from error
+
+    def _variants(self, connection: Connection) -> list[Connection]:
+        """
+        Return a topic as the files of a folder call it.
+
+        rosbags takes only messages whose QoS is that of metadata.yaml, and recorders write
+        another one into the files.
+        """
+        found = [connection._replace(ext=stored.ext, digest=stored.digest)
+                 for storage in getattr(self._reader.storage, 'storages', ())
+                 for stored in storage.connections
+                 if (stored.topic, stored.msgtype) == (connection.topic, connection.msgtype)]
+        return found or [connection]
 
     def _world_topics(self, world: WorldSource) -> dict[str, Connection]:
         """Return the connections that positions come from, by role."""

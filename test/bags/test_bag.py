@@ -2,6 +2,7 @@
 import copy
 import itertools
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -67,6 +68,36 @@ def test_every_pair_gives_a_track_array_received_when_its_image_was(bag, message
     written = read(tmp_path / 'out')
     assert [r for r, _ in written] == [nanoseconds(m.header.stamp) + 5_000_000 for m in images]
     assert [a.header for a in arrays(tmp_path / 'out')] == [m.header for m in images]
+
+
+@pytest.mark.parametrize('plugin', [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_folder_whose_metadata_has_another_qos_is_read_all_the_same(
+        messages, tmp_path, plugin):
+    path = bags.write_messages(tmp_path / 'in', messages, plugin)
+    file = path / 'metadata.yaml'
+    content = yaml.safe_load(file.read_text())
+    for topic in content['rosbag2_bagfile_information']['topics_with_message_count']:
+        topic['topic_metadata']['offered_qos_profiles'] = [{
+            'history': 'keep_last', 'depth': 7, 'reliability': 'best_effort',
+            'durability': 'volatile', 'deadline': {'sec': 1, 'nsec': 0},
+            'lifespan': {'sec': 1, 'nsec': 0}, 'liveliness': 'automatic',
+            'liveliness_lease_duration': {'sec': 1, 'nsec': 0},
+            'avoid_ros_namespace_conventions': False}]
+    file.write_text(yaml.safe_dump(content))
+    assert convert(path, tmp_path / 'out', SETTINGS).frames == FRAMES
+
+
+def test_a_bag_with_fewer_messages_than_it_says_is_used_and_refused_as_complete(
+        bag, tmp_path):
+    shutil.copytree(bag, tmp_path / 'in')
+    file = tmp_path / 'in' / 'metadata.yaml'
+    content = yaml.safe_load(file.read_text())
+    for topic in content['rosbag2_bagfile_information']['topics_with_message_count']:
+        topic['message_count'] += 5
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(BagError, match=f'not complete: {2 * FRAMES} of {2 * FRAMES + 10}'):
+        convert(tmp_path / 'in', tmp_path / 'out', SETTINGS)
+    assert len(arrays(tmp_path / 'out')) == FRAMES
 
 
 def test_the_same_bag_gives_the_same_bytes(bag, tmp_path):
