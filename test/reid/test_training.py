@@ -231,7 +231,7 @@ def test_the_curve_of_the_loss_is_where_its_numbers_are(tmp_path):
 def test_half_precision_trains_as_well(people, uninterrupted, tmp_path):
     train(config(people, tmp_path, precision='fp16', steps=3))
     exact = [float(row['loss']) for row in rows(uninterrupted)][:3]
-    # After three steps 1 % apart with MindSpore 2.10, 6 % with 2.7.
+    # After three steps 5 % apart with MindSpore 2.10, 6 % with 2.7.
     np.testing.assert_allclose([float(row['loss']) for row in rows(tmp_path)], exact, rtol=0.1)
     checkpoint.feature_parameters(tmp_path / 'model.ckpt')
 
