@@ -93,6 +93,7 @@ class FrameResult:
         ``confidence``, ``height``, ``overlap``, ``max_detections``.
     :param stage_seconds: time spent, by stage: ``filter``, ``motion`` (with ``camera_motion``),
         ``encode``, ``track``, ``world`` (with ``world``).
+    :param confirmed: tracks confirmed in this image.
     :param positions: where the tracks are in metres, row by row; None without ``world``.
     """
 
@@ -103,6 +104,7 @@ class FrameResult:
     ignored: dict[str, int] = field(default_factory=dict)
     stage_seconds: dict[str, float] = field(default_factory=dict)
     positions: Positions | None = None
+    confirmed: int = 0
 
 
 def appearance_limit(settings: Settings, encoder: AppearanceEncoder | None) -> float:
@@ -209,6 +211,7 @@ class Pipeline:
         self._kept = KeptCrops(_spacing(settings))
         self.session = session
         self.encoder_error: str | None = None
+        self._encoder_allowed = True
 
     @property
     def settings(self) -> Settings:
@@ -246,6 +249,11 @@ class Pipeline:
         """Use another encoder, or none, from the next frame on; tracks live on."""
         self._encoder = encoder
         self._kept.clear()
+        self.encoder_error = None
+
+    def allow_encoder(self, allowed: bool) -> None:
+        """Let the next frames use the encoder or not; an allowed one may have failed before."""
+        self._encoder_allowed = allowed
         self.encoder_error = None
 
     def reset(self) -> None:
@@ -307,7 +315,10 @@ class Pipeline:
             positions = self._positions(self._world, frame, tracks)
             stages['world'] = time.perf_counter() - start
         self._last_stamp = self._updated = frame.stamp
-        return FrameResult(tracks, self.session, reset, crops, ignored, stages, positions)
+        confirmed = int(np.count_nonzero(
+            (tracks.state == TrackState.CONFIRMED) & (tracks.hits == settings.n_init)))
+        return FrameResult(
+            tracks, self.session, reset, crops, ignored, stages, positions, confirmed)
 
     def _on_the_ground(self, frame: Frame, detections: Detections) -> NDArray[np.float64] | None:
         """Return how far tracks and detections are apart on the ground, where that is wanted."""
@@ -349,7 +360,8 @@ class Pipeline:
         Last come the crops of those not needed, by ``Detections.index``.
         """
         if (self._encoder is None or frame.image is None or self._settings.appearance == 'off'
-                or self.encoder_error is not None or len(detections) == 0):
+                or not self._encoder_allowed or self.encoder_error is not None
+                or len(detections) == 0):
             return None, 0, {}
         if appearance_limit(self._settings, self._encoder) != self._config.max_cosine_distance:
             # Its model was loaded only now, or is another one.

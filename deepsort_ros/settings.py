@@ -207,6 +207,9 @@ class Settings:
     sync_tolerance: float = _setting(
         0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
         minimum=0.0, maximum=10.0)
+    detections_type: str = _setting(
+        'vision_msgs/Detection2DArray', 'message of the detector; yolo_msgs is that of yolo_ros',
+        choices=('vision_msgs/Detection2DArray', 'yolo_msgs/DetectionArray'))
     detections_delay: float = _setting(
         0.0, 'how much later than their image detections are stamped, by a detector that sets '
         'stamps of its own; needs a sync_tolerance', unit='s', minimum=-10.0, maximum=10.0)

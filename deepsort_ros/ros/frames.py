@@ -11,8 +11,8 @@ from deepsort_ros.pipeline import FrameResult
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.pipeline import publishable
 from deepsort_ros.ros.messages.conversions import nanoseconds
-from deepsort_ros.ros.messages.conversions import read_detections
 from deepsort_ros.ros.messages.conversions import write_tracks
+from deepsort_ros.ros.messages.detectors import read_any
 from deepsort_ros.ros.messages.images import ImageError
 from deepsort_ros.ros.messages.images import read_image
 from deepsort_ros.ros.messages.types import CompressedImage
@@ -68,7 +68,7 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
     view, problems = (None, {}) if sight is None else sight.view(size)
     frame = Frame(nanoseconds(image.header.stamp),
-                  None if detections is None else read_detections(detections), pixels, encoding,
+                  None if detections is None else read_any(detections), pixels, encoding,
                   view)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)

@@ -54,12 +54,12 @@ class Rhythm:
 
     @property
     def image_interval(self) -> int | None:
-        """The usual time from image to image, None while nobody knows."""
+        """Return the usual time from image to image, None while nobody knows."""
         return sorted(self._images)[len(self._images) // 2] if self._images else None
 
     @property
     def interval(self) -> int | None:
-        """The longest usual time from answer to answer, None while nobody knows."""
+        """Return the longest usual time from answer to answer, None while nobody knows."""
         if not self._answers:
             return None
         ordered = sorted(self._answers)

@@ -46,7 +46,7 @@ class Stamps:
         """
         stamp = nanoseconds(message.header.stamp)
         missing = stamp == 0
-        is_image = not isinstance(message, Detection2DArray)
+        is_image = isinstance(message, (Image, CompressedImage))
         if missing:
             stamp = received if is_image or self._newest is None else self._newest
             message.header.stamp = time_message(stamp)

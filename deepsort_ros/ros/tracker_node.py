@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -34,13 +35,14 @@ from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.health.log import told
 from deepsort_ros.ros.health.qos import publisher_events
-from deepsort_ros.ros.health.qos import RELIABLE_QOS
-from deepsort_ros.ros.health.qos import SENSOR_QOS
+from deepsort_ros.ros.health.qos import reliable_qos
+from deepsort_ros.ros.health.qos import sensor_qos
 from deepsort_ros.ros.health.qos import subscription_events
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.messages.annotations import write_annotations
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import write_mirror
+from deepsort_ros.ros.messages.detectors import message_class
 from deepsort_ros.ros.messages.overlay import Overlay
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
@@ -61,6 +63,9 @@ FAILURE = TransitionCallbackReturn.FAILURE
 FIRST_SESSIONS = 2**31
 # Steady seconds after a jump back of /clock in which earlier messages may still arrive.
 IN_FLIGHT = 5.0
+# Seconds that a reset waits for the frame at work before it answers, and that a clean-up does.
+ANSWER = 1.0
+HANGING = 5.0
 # Steady seconds between two looks for images whose detections are overdue.
 PATIENCE = 0.02
 
@@ -83,12 +88,14 @@ class TrackerNode(LifecycleNode):
         """
         super().__init__('tracker', **node_options)
         self._settings = parameters.declare(self)
+        self._detections_class = message_class(self._settings.detections_type)
         network.agree(self._settings)
         self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
             self._pipeline, network, self.get_logger().error, self.get_logger().info)
         self._overlay = Overlay()
         self._enabled = True
+        self._configured = False
         self._active = False
         self._last_tracked: int | None = None
         self._clock_went_back = -math.inf
@@ -137,16 +144,18 @@ class TrackerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create publishers and services, load and compile the network."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
+        # What is derived from the tracks follows when `tracks` is remapped.
+        tracks = self.resolve_topic_name('tracks')
         self._tracks, self._mirror, self._annotations, self._drawn = (
             self.create_lifecycle_publisher(
-                kind, topic, RELIABLE_QOS, **common,
+                kind, topic, reliable_qos(), **common,
                 event_callbacks=publisher_events(partial(self._report.qos_problem, topic)))
-            for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, 'tracks/detections'),
-                                (ImageMarker, 'tracks/annotations'), (Image, '~/overlay')))
+            for kind, topic in ((TrackArray, 'tracks'), (Detection2DArray, f'{tracks}/detections'),
+                                (ImageMarker, f'{tracks}/annotations'), (Image, '~/overlay')))
         self._world.configure()
         # Not a lifecycle publisher: diagnostics say that the node is not active.
         self._diagnostics = self.create_publisher(
-            DiagnosticArray, '/diagnostics', RELIABLE_QOS, **common)
+            DiagnosticArray, '/diagnostics', reliable_qos(), **common)
         self._services_of_life = [
             self.create_service(Trigger, '~/reset', self._reset),
             self.create_service(SetBool, '~/enable', self._enable)]
@@ -156,6 +165,7 @@ class TrackerNode(LifecycleNode):
         if self._settings.assume_empty_after:
             self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
+        self._configured = True
         loaded = self._appearance.join(self._settings)
         started = time.monotonic()
         while not loaded.wait(0.05):
@@ -176,9 +186,9 @@ class TrackerNode(LifecycleNode):
         image = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
         for name, kind, topic, callback in (
                 ('image', CompressedImage if compressed else Image, image, self._on_image),
-                ('detections', Detection2DArray, 'detections', self._on_detections)):
+                ('detections', self._detections_class, 'detections', self._on_detections)):
             self._subscriptions_of[name] = self.create_subscription(
-                kind, topic, callback, SENSOR_QOS,
+                kind, topic, callback, sensor_qos(),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                 event_callbacks=subscription_events(partial(self._report.input_qos_problem, name)))
         self._world.activate()
@@ -194,14 +204,20 @@ class TrackerNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._subscriptions_of.clear()
         self._world.deactivate()
-        self._forget_waiting()
+        self._forget_waiting('inactive')
         return super().on_deactivate(state)
 
     @told
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Destroy publishers and services, drop the tracks, let go of the network."""
+        self._configured = False
         self._worker.request(self._appearance.leave)
-        self._restart().wait()
+        if not self._restart()[0].wait(HANGING):
+            self.get_logger().error(
+                f'clean-up: the frame at work has not ended within {HANGING:g} s, its device may '
+                f'hang: tracks are dropped once it does')
+            self._configured = True
+            return FAILURE
         for publisher in (self._tracks, self._mirror, self._annotations, self._drawn):
             self.destroy_lifecycle_publisher(publisher)
         self._world.cleanup()
@@ -296,38 +312,43 @@ class TrackerNode(LifecycleNode):
         self._pairer.jump = round(settings.time_jump_reset * NANOSECONDS)
         self._worker.request(lambda: self._pipeline.apply(settings))
         self._world.apply(settings)
-        self._appearance.join(settings)
+        if self._configured:
+            self._appearance.join(settings)
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        session = self._pipeline.session + 1
-        self._restart()
+        done, sessions = self._restart()
         response.success = True
-        response.message = f'all tracks dropped, session {session} begins'
+        # The frame at work may begin a session as well: only after it the number is known.
+        response.message = (
+            f'all tracks dropped, session {sessions[0]} begins' if done.wait(ANSWER) and sessions
+            else 'all tracks will be dropped after the frame at work, the next session begins')
         self.get_logger().info(response.message)
         return response
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
         if not request.data:
-            self._forget_waiting()
+            self._forget_waiting('disabled')
         response.success = True
         response.message = 'tracking' if request.data else 'disabled, messages are ignored'
         return response
 
-    def _restart(self) -> Any:
-        """Forget all waiting frames and all tracks; returns the event of its completion."""
-        self._forget_waiting()
+    def _restart(self) -> tuple[threading.Event, list[int]]:
+        """Forget all that waits and all tracks; return an event, and then the new session."""
+        self._forget_waiting('reset')
+        sessions: list[int] = []
 
         def restart() -> None:
             self._pipeline.reset()
             self._last_tracked = None
             self._overlay.clear()
             self._appearance.retry()
+            sessions.append(self._pipeline.session)
 
-        return self._worker.request(restart)
+        return self._worker.request(restart), sessions
 
-    def _forget_waiting(self) -> None:
-        self._monitor.drop('reset', self._worker.clear() + self._world.clear())
+    def _forget_waiting(self, reason: str) -> None:
+        self._monitor.drop(reason, self._worker.clear() + self._world.clear())
         self._pairer.clear()
 
     def _clock_jumped(self, jump: TimeJump) -> None:

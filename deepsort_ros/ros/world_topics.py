@@ -27,8 +27,8 @@ from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import Tracked
 from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.health.qos import publisher_events
-from deepsort_ros.ros.health.qos import RELIABLE_QOS
-from deepsort_ros.ros.health.qos import SENSOR_QOS
+from deepsort_ros.ros.health.qos import reliable_qos
+from deepsort_ros.ros.health.qos import sensor_qos
 from deepsort_ros.ros.health.qos import subscription_events
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.health.world import WorldMonitor
@@ -82,12 +82,13 @@ class WorldTopics:
     def configure(self) -> None:
         """Create the publishers."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
+        tracks = self._node.resolve_topic_name('tracks')
         self._world, self._drawn = (
             self._node.create_lifecycle_publisher(
-                kind, topic, RELIABLE_QOS, **common,
+                kind, topic, reliable_qos(), **common,
                 event_callbacks=publisher_events(partial(self._report.qos_problem, topic)))
-            for kind, topic in ((Detection3DArray, 'tracks/world'),
-                                (MarkerArray, 'tracks/markers')))
+            for kind, topic in ((Detection3DArray, f'{tracks}/world'),
+                                (MarkerArray, f'{tracks}/markers')))
         if self._settings.publish_tf:
             self._frames = self._node.create_publisher(TFMessage, '/tf', TF_QOS, **common)
 
@@ -121,12 +122,12 @@ class WorldTopics:
         wanted: dict[str, tuple[Any, str, Any, QoSProfile]] = {}
         if self._active and self._inputs.wanted:
             wanted = {
-                'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, SENSOR_QOS),
+                'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, sensor_qos()),
                 'tf': (TFMessage, '/tf', partial(self._on_transforms, static=False), TF_QOS),
                 'tf_static': (TFMessage, '/tf_static', partial(self._on_transforms, static=True),
                               TF_STATIC_QOS)}
             if self._inputs.depth_wanted:
-                wanted['depth'] = (Image, 'depth', self._on_depth, SENSOR_QOS)
+                wanted['depth'] = (Image, 'depth', self._on_depth, sensor_qos())
         for name in self._subscriptions.keys() - wanted.keys():
             self._node.destroy_subscription(self._subscriptions.pop(name))
         for name in wanted.keys() - self._subscriptions.keys():

@@ -91,8 +91,7 @@ class Appearance:
 
     def before_frame(self) -> None:
         """Let the next frame use the network, if there is one and it is time to."""
-        may = self._network.ready and self._backoff.due
-        self._pipeline.encoder_error = None if may else 'not now'
+        self._pipeline.allow_encoder(self._network.ready and self._backoff.due)
 
     def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
              encoding: str) -> list[Crop | None]:

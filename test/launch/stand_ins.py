@@ -117,6 +117,8 @@ class Node:
     ros_arguments: list = ()
     arguments: list = ()
     condition: object = None
+    respawn: bool = None
+    respawn_delay: float = None
 
     def visit(self, context):
         if self.condition is not None and not self.condition.evaluate(context):
@@ -136,7 +138,8 @@ class Node:
             'remappings': {source: perform(to, context) for source, to in self.remappings},
             'ros_arguments': [perform(part, context) for part in self.ros_arguments],
             **({'arguments': [perform(part, context) for part in self.arguments]}
-               if self.arguments else {})})
+               if self.arguments else {}),
+            **({} if self.respawn is None else {'respawn': self.respawn})})
 
 
 @dataclass

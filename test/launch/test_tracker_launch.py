@@ -36,11 +36,13 @@ def test_starts_one_tracker_with_the_installed_parameters(launch):
     assert started.environment == {}
     assert started.nodes == [{
         'package': 'deepsort_ros', 'executable': 'tracker_node', 'name': '', 'namespace': '',
-        'parameters': ['/share/deepsort_ros/config/tracker.yaml', {'use_sim_time': 'false'}],
+        'parameters': ['/share/deepsort_ros/config/tracker.yaml'],
+        'respawn': False,
         'remappings': {
             'image': 'image', 'image/compressed': 'image/compressed',
             'detections': 'detections', 'tracks': 'tracks',
-            'tracks/detections': 'tracks/detections', 'tracks/world': 'tracks/world',
+            'tracks/detections': 'tracks/detections',
+            'tracks/annotations': 'tracks/annotations', 'tracks/world': 'tracks/world',
             'tracks/markers': 'tracks/markers', 'camera_info': 'camera_info', 'depth': 'depth'},
         'ros_arguments': ['--log-level', 'info']}]
 
@@ -50,31 +52,64 @@ def test_compressed_images_and_labelled_detections_follow_their_topics(launch):
     assert node['remappings']['image'] == '/camera/image_raw'
     assert node['remappings']['image/compressed'] == '/camera/image_raw/compressed'
     assert node['remappings']['tracks'] == '/people'
-    assert node['remappings']['tracks/detections'] == '/people/detections'
+    for derived in ('detections', 'annotations', 'world', 'markers'):
+        assert node['remappings'][f'tracks/{derived}'] == f'/people/{derived}'
 
 
 @pytest.mark.parametrize(('argument', 'value'), [
     ('device', 'CPU'), ('model', '/models/mine.ckpt'), ('image_transport', 'compressed'),
-    ('autostart', False)])
-def test_a_given_parameter_overrides_the_file_and_no_other(launch, argument, value):
-    given = 'false' if value is False else value
-    node, = launch(**{argument: given, 'params_file': '/my.yaml'}).nodes
-    assert node['parameters'] == ['/my.yaml', {'use_sim_time': 'false', argument: value}]
-    Settings().replace({argument: value})
+    ('autostart', False), ('appearance', 'on_demand'), ('use_sim_time', True)])
+def test_a_given_parameter_overrides_the_file_and_no_other(launch, tmp_path, argument, value):
+    given = str(value) if isinstance(value, bool) else value
+    mine = tmp_path / 'my.yaml'
+    mine.write_text('')
+    node, = launch(**{argument: given, 'params_file': str(mine)}).nodes
+    assert node['parameters'] == [str(mine), {argument: value}]
+    if argument != 'use_sim_time':
+        Settings().replace({argument: value})
+
+
+@pytest.mark.parametrize('given, taken', [
+    ('true', True), ('True', True), ('false', False), ('False', False)])
+@pytest.mark.parametrize('name', ['autostart', 'use_sim_time'])
+def test_switches_are_taken_as_yaml_and_python_write_them(launch, name, given, taken):
+    assert launch(**{name: given}).nodes[0]['parameters'][-1] == {name: taken}
+
+
+@pytest.mark.parametrize('cameras', ['front,1rear', 'front,front', 'front,', 'front,,rear', 'a-b'])
+@pytest.mark.parametrize('processes', ['one', 'each'])
+def test_cameras_that_are_no_names_or_twice_there_start_nothing(launch, cameras, processes):
+    with pytest.raises(ValueError, match='cameras: '):
+        launch(cameras=cameras, processes=processes)
+
+
+@pytest.mark.parametrize('path', ['/nowhere/my.yaml', 'my.yml', '/tmp'])
+def test_a_params_file_that_is_not_there_starts_nothing(launch, path):
+    with pytest.raises(RuntimeError, match='params_file: there is no file ' + path):
+        launch(params_file=path)
+
+
+def test_the_process_starts_again_when_that_is_asked_for(launch):
+    assert launch(respawn='true').nodes[0]['respawn'] is True
+
+
+def test_debug_shows_the_lines_of_the_node_and_not_those_of_the_middleware(launch):
+    arguments = launch(log_level='debug').nodes[0]['ros_arguments']
+    assert arguments[:2] == ['--log-level', 'debug'] and 'rcl:=info' in arguments
 
 
 def test_namespace_log_level_and_time_reach_the_node(launch):
     node, = launch(namespace='robot', log_level='debug', use_sim_time='true').nodes
     assert node['namespace'] == 'robot'
-    assert node['ros_arguments'] == ['--log-level', 'debug']
-    assert node['parameters'][-1] == {'use_sim_time': 'true'}
+    assert node['ros_arguments'][:2] == ['--log-level', 'debug']
+    assert node['parameters'][-1] == {'use_sim_time': True}
 
 
 def test_several_cameras_are_nodes_of_one_process(launch):
     node, = launch(cameras='front, rear', device='CPU', namespace='robot').nodes
     assert node['namespace'] == 'robot'
     assert node['parameters'][-1] == {
-        'use_sim_time': 'false', 'device': 'CPU', 'cameras': ['front', 'rear']}
+        'device': 'CPU', 'cameras': ['front', 'rear']}
 
 
 def test_parameters_reach_all_nodes_of_the_process(launch):
@@ -121,7 +156,7 @@ def test_choices_are_those_of_the_settings(description):
         if argument.name in fields and SPECS[argument.name].choices:
             assert argument.choices == ['', *SPECS[argument.name].choices]
             checked += 1
-    assert checked == 5
+    assert checked == 6
 
 
 def test_the_real_launch_accepts_the_file():

@@ -2,10 +2,11 @@
 The node with a device that fails as the file ``FAULT`` says.
 
 ``lost``: while the file says so; ``dead``: until the network is loaded anew; ``room N``: for more
-than N crops at once.
+than N crops at once; ``slow``: takes long.
 """
 import os
 import sys
+import time
 from pathlib import Path
 
 from deepsort_ros.ros import main
@@ -25,6 +26,9 @@ def run_with_faults(stop, arguments):
             self.dead = True
         if name == 'lost' or getattr(self, 'dead', False):
             raise RuntimeError(f'device {name or "lost"}')
+        if name == 'slow':
+            FAULT.with_name('at work').touch()
+            time.sleep(0.6)
         if name == 'room' and len(tlwh) > int(room[0]):
             raise RuntimeError("Malloc for kernel output failed, Memory isn't enough")
         return encode(self, image, tlwh, encoding)

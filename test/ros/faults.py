@@ -115,9 +115,18 @@ class Bench:
             double_value=value if isinstance(value, float) else 0.0,
             string_value=value if isinstance(value, str) else ''))
             for name, value in values.items()]
+        return self._set(parameters).successful
+
+    def set_answer(self, **values: float):
+        """Set one parameter of type double; return what the node answers."""
+        return self._set([Parameter(name=name, value=ParameterValue(
+            type=ParameterType.PARAMETER_DOUBLE, double_value=value))
+            for name, value in values.items()])
+
+    def _set(self, parameters: list[Parameter]):
         answer = self.graph.call(SetParameters, '/tracker/set_parameters',
                                  SetParameters.Request(parameters=parameters))
-        return all(result.successful for result in answer.results)
+        return min(answer.results, key=lambda result: result.successful)
 
     def peer(self, role: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, str(HERE / 'peer.py'), role],
@@ -357,7 +366,9 @@ def no_memory(bench: Bench) -> None:
 
 @fault('parameter out of range')
 def wrong_parameter(bench: Bench) -> None:
-    assert not bench.set(max_iou_distance=7.0)
+    before = bench.set_answer(max_iou_distance=7.0)
+    assert not before.successful
+    assert all(word in before.reason for word in ('max_iou_distance', '7', '1'))
 
 
 @fault('appearance switched off and on')
@@ -374,6 +385,20 @@ def reset(bench: Bench) -> None:
     bench.tracking.send(bench.next(), boxes=BOXES)
     bench.graph.call(Trigger, '/tracker/reset', Trigger.Request())
     assert bench.tracking.track(boxes=BOXES)[0].session == before + 1
+
+
+@fault('two resets during one slow frame')
+def resets(bench: Bench) -> None:
+    before = bench.tracking.track(boxes=BOXES)[0].session
+    bench.device.write_text('slow')
+    bench.tracking.send(bench.next(), boxes=BOXES)
+    bench.graph.spin_until(lambda: (bench.folder / 'at work').exists())
+    bench.device.unlink()
+    told = [bench.graph.call(Trigger, '/tracker/reset', Trigger.Request()).message
+            for _ in range(2)]
+    assert told == [f'all tracks dropped, session {before + more} begins' for more in (1, 2)]
+    assert bench.tracking.track(boxes=BOXES)[0].session == before + 2
+    (bench.folder / 'at work').unlink()
 
 
 @fault('disabled for a while')

@@ -3,6 +3,8 @@ import live
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos import QoSReliabilityPolicy
 from rosgraph_msgs.msg import Clock
@@ -82,6 +84,60 @@ def test_a_publisher_that_cannot_connect_is_told_with_topic_and_policy(start_nod
     graph.publisher(Image, '/image', QoSProfile(
         depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT), connected=False)
     node.wait_for('/image: a publisher offers another reliability')
+
+
+def test_a_publisher_that_cannot_connect_is_an_error_until_it_is_gone(start_node, graph):
+    node = start_node('-p', 'qos_overrides./alone/image.subscription.reliability:=reliable',
+                      '-r', '__ns:=/alone', appearance='off')
+    node.wait_for('active:')
+    tracking = live.Tracking(graph, '/alone')
+    wrong = graph.node.create_publisher(Image, '/alone/image', QoSProfile(
+        depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+    tracking.status('inputs', lambda s: 'another reliability' in s.message)
+    graph.node.destroy_publisher(wrong)
+    tracking.status('inputs', lambda s: 'another reliability' not in s.message)
+
+
+@pytest.mark.parametrize('key, changed', [
+    ('/tracks.publisher', '/tracks'), ('/tracks/detections.publisher', '/tracks/detections'),
+    ('/diagnostics.publisher', '/diagnostics')])
+def test_a_qos_override_changes_one_publisher_and_no_other(start_node, graph, key, changed):
+    node = start_node('-p', f'qos_overrides.{key}.reliability:=best_effort', appearance='off')
+    node.wait_for('active:')
+    topics = ('/tracks', '/tracks/detections', '/tracks/annotations', '/diagnostics')
+
+    def found():
+        return {topic: info.qos_profile.reliability for topic in topics
+                for info in graph.node.get_publishers_info_by_topic(topic)
+                if info.node_name == 'tracker'}
+    graph.spin_until(lambda: len(found()) == len(topics))
+    assert {topic for topic, reliability in found().items()
+            if reliability == QoSReliabilityPolicy.BEST_EFFORT} == {changed}
+
+
+def test_a_qos_override_changes_one_subscription_and_no_other(start_node, graph):
+    node = start_node('-p', 'qos_overrides./image.subscription.reliability:=reliable',
+                      appearance='off')
+    node.wait_for('active:')
+
+    def found():
+        return {topic: info.qos_profile.reliability for topic in ('/image', '/detections')
+                for info in graph.node.get_subscriptions_info_by_topic(topic)}
+    graph.spin_until(lambda: len(found()) == 2)
+    assert found() == {'/image': QoSReliabilityPolicy.RELIABLE,
+                       '/detections': QoSReliabilityPolicy.BEST_EFFORT}
+
+
+def test_a_node_that_is_not_configured_loads_no_network(start_node, graph):
+    node = start_node(autostart='false', appearance='always')
+    node.wait_for('waiting to be configured')
+    for name, value in (('max_age', 2.0), ('appearance', 'off')):
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        answer = graph.call(SetParameters, '/tracker/set_parameters',
+                            SetParameters.Request(parameters=[parameter]))
+        assert answer.results[0].successful
+    change(graph, CONFIGURE)
+    assert 'loading' not in node.log()
 
 
 @pytest.mark.parametrize('name, value, words', [

@@ -31,7 +31,8 @@ DROPPED = {
     'old_stamp': 'stamp not later than that of the frame before',
     'other_time': 'stamped later than a clock that went back',
     'reset': 'waited while the tracker was reset',
-    'disabled': 'arrived while tracking was disabled',
+    'inactive': 'waited while the node was deactivated',
+    'disabled': 'arrived, or waited, while tracking was disabled',
     'failed': 'processing it raised an error',
 }
 
@@ -103,6 +104,7 @@ class Monitor:
     frames: int = 0
     tracks: int = 0
     crops: int = 0
+    confirmed: int = 0
 
     def __post_init__(self) -> None:
         """Start the clocks."""
@@ -215,7 +217,8 @@ class Monitor:
             warnings.append('disabled by the enable service')
         values: dict[str, Any] = {
             'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
-            'queue': now.queue}
+            'queue': now.queue, 'features': self.crops,
+            'confirmed': self.confirmed}
         values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
         values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
         for stage, samples in self._samples.items():

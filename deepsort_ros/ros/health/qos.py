@@ -2,18 +2,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
+from rclpy.qos import qos_check_compatible
 from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSCompatibility
 from rclpy.qos import QoSProfile
 from rclpy.qos import QoSReliabilityPolicy
 
 from deepsort_ros.ros.distro import PublisherEventCallbacks
 from deepsort_ros.ros.distro import SubscriptionEventCallbacks
 
-# A subscription that asks for best effort connects to every publisher.
-SENSOR_QOS = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-RELIABLE_QOS = QoSProfile(depth=10)
+
+def sensor_qos() -> QoSProfile:
+    """Return a profile of its own: rclpy writes qos_overrides into the one it is given."""
+    # A subscription that asks for best effort connects to every publisher.
+    return QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+
+def reliable_qos() -> QoSProfile:
+    """Return a profile of its own, see :func:`sensor_qos`."""
+    return QoSProfile(depth=10)
+
+
+def all_connect(publishers: Iterable[Any], profile: QoSProfile) -> bool:
+    """Return whether all publishers of a topic offer what a subscription asks for."""
+    return all(qos_check_compatible(publisher.qos_profile, profile)[0]
+               != QoSCompatibility.ERROR for publisher in publishers)
 
 
 def subscription_events(tell: Callable[[str], object]) -> SubscriptionEventCallbacks:

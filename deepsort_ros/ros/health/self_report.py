@@ -14,6 +14,7 @@ from deepsort_ros.ros.frames import Tracked
 from deepsort_ros.ros.health.diagnostics import Monitor
 from deepsort_ros.ros.health.diagnostics import Situation
 from deepsort_ros.ros.health.log import NodeLog
+from deepsort_ros.ros.health.qos import all_connect
 from deepsort_ros.ros.stamps import clock_problem
 from deepsort_ros.ros.stamps import missing_stamps
 from deepsort_ros.ros.worker import Job
@@ -88,7 +89,11 @@ class SelfReport:
             stages['latency'] = (clock - tracked.frame.stamp) / NANOSECONDS
         self.monitor.sample(stages)
         result = tracked.result
+        self._node.get_logger().debug(
+            f'{tracked.frame.stamp}: {"no" if job.detections is None else "with"} detections, '
+            f'{result.crops} features, pair to tracks {stages["pair_to_tracks"] * 1000:.1f} ms')
         tracks = len(tracked.message.tracks) if tracked.message else 0
+        self.monitor.confirmed += result.confirmed
         self.monitor.tracked(tracks, result.crops, result.ignored)
         detections = 0 if job.detections is None else len(job.detections.detections)
         if 'invalid' in result.ignored:
@@ -117,6 +122,11 @@ class SelfReport:
         :param situation: the fields of ``Situation`` that only the node knows.
         """
         node, topics = self._node, self._topics()
+        for name, subscription in self._subscriptions.items():
+            entry = self.monitor.inputs[name]
+            if entry.qos_problem and all_connect(
+                    node.get_publishers_info_by_topic(topics[name]), subscription.qos_profile):
+                entry.qos_problem = ''
         statuses = self.monitor.report(Situation(
             name=node.get_fully_qualified_name().lstrip('/'), topics=topics,
             publishers={name: node.count_publishers(topic) for name, topic in topics.items()},
