@@ -72,6 +72,7 @@ class Learner(nn.Module):
     """A network with what it needs in training only."""
 
     def __init__(self, student: Student, sizes: Sequence[int], classes: int) -> None:
+        """Create what it consists of."""
         super().__init__()
         self.student = student
         self.network = Network(ARCHITECTURES[student.architecture])
@@ -129,6 +130,7 @@ class Teachers:
     """Networks of OpenVINO's IR that take (N, 3, 256, 128) BGR in 0 to 255."""
 
     def __init__(self, paths: Sequence[Path], device: torch.device) -> None:
+        """Create what it consists of."""
         self._half = device.type == 'cuda'
         self._networks = [load_ir(path).to(device) for path in paths]
         if self._half:
@@ -150,6 +152,7 @@ class Average:
     """Moving average of the weights and statistics of networks."""
 
     def __init__(self, networks: Sequence[nn.Module], decay: float) -> None:
+        """Create what it consists of."""
         self.networks = [copy.deepcopy(network).eval() for network in networks]
         self._decay = decay
         self._steps = 0
@@ -174,6 +177,7 @@ class Batches:
 
     def __init__(self, crops: CropSet, people: int, each: int, mixed: int,
                  device: torch.device) -> None:
+        """Create what it consists of."""
         self._images = torch.from_numpy(crops.images).permute(0, 3, 1, 2).contiguous().to(device)
         labels, identity = np.unique(crops.identity, return_inverse=True)
         self.classes = len(labels)

@@ -52,6 +52,7 @@ class InstanceNorm(nn.Module):
     """Mean 0 and variance 1 for every channel of every image, then a learned scale and shift."""
 
     def __init__(self, channels: int, affine: bool) -> None:
+        """Create what it consists of."""
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -71,6 +72,7 @@ class Block(nn.Module):
     """Two 3x3 convolutions, or a bottleneck, around a shortcut."""
 
     def __init__(self, inputs: int, channels: int, inner: int, stride: int) -> None:
+        """Create what it consists of."""
         super().__init__()
         if inner:
             layers = [(inputs, inner, 1, 1), (inner, inner, 3, stride), (inner, channels, 1, 1)]
@@ -100,6 +102,7 @@ class Network(nn.Module):
     """The network of an architecture."""
 
     def __init__(self, architecture: Architecture) -> None:
+        """Create what it consists of."""
         super().__init__()
         self.parts = architecture.parts
         self.standardise = InstanceNorm(3, False) if architecture.standardise else nn.Identity()

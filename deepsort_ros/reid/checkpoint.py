@@ -52,7 +52,7 @@ def assign(network: Any, parameters: Mapping[str, NDArray[Any]]) -> None:
 def save_feature(network: Any, path: Path) -> None:
     """Write what the feature needs of a network, no classifier and no optimizer state."""
     write({name: parameter for name, parameter in network.parameters_dict().items()
-           if not name.startswith('classifier.')}, path)
+           if not name.startswith(('classifier.', 'neck.'))}, path)
 
 
 def write(parameters: Mapping[str, Any], path: Path) -> None:

@@ -57,7 +57,7 @@ def export(model: str, output: Path, batch: int = 0, device: str = 'auto',
             partial.write_bytes(onnx_model(architecture, folded, batch, described.metadata()))
         else:
             from deepsort_ros.reid.export_mindspore import write_mindspore
-            write_mindspore(folded, partial, batch, device, device_id)
+            write_mindspore(architecture, folded, partial, batch, device, device_id)
         partial.chmod(0o644)
         os.replace(partial, output)
         if output.suffix == MINDIR:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.architectures import Architecture
+from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.device import DeviceError
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.export import ExportError
-from deepsort_ros.reid.network import AppearanceNetwork
-from deepsort_ros.reid.network import HEIGHT
-from deepsort_ros.reid.network import WIDTH
 from deepsort_ros.reid.onnx_graph import SMALLEST_LENGTH
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
@@ -20,7 +19,7 @@ from deepsort_ros.reid.runtime import ops
 
 
 class UnitNetwork(nn.Cell):
-    """Images (N, 3, 128, 64) to unit features (N, 128)."""
+    """Images (N, 3, H, W) to unit features (N, D)."""
 
     def __init__(self, network: Any) -> None:
         """Take a network that returns features of any length."""
@@ -34,8 +33,8 @@ class UnitNetwork(nn.Cell):
         return feature / ops.maximum(length, ms.Tensor(SMALLEST_LENGTH, ms.float32))
 
 
-def write_mindspore(folded: checkpoint.Parameters, path: Path, batch: int, device: str,
-                    device_id: int) -> None:
+def write_mindspore(architecture: Architecture, folded: checkpoint.Parameters, path: Path,
+                    batch: int, device: str, device_id: int) -> None:
     """
     Write folded weights as MindIR or AIR; the arguments are those of :func:`.export.export`.
 
@@ -51,11 +50,12 @@ def write_mindspore(folded: checkpoint.Parameters, path: Path, batch: int, devic
         raise ExportError(f'AIR can be written on Ascend only, this is {used}')
     if kind == 'AIR' and not batch:
         raise ExportError('AIR needs a fixed batch')
-    network = AppearanceNetwork(folded=True)
+    network = create_cell(architecture, folded=True)
     checkpoint.assign(network, folded)
     network = UnitNetwork(network)
     network.set_train(False)
-    images = ms.Tensor(shape=[batch or None, 3, HEIGHT, WIDTH], dtype=ms.float32)
+    size = (3, architecture.height, architecture.width)
+    images = ms.Tensor(shape=[batch or None, *size], dtype=ms.float32)
     if batch:
-        images = ms.Tensor(np.zeros((batch, 3, HEIGHT, WIDTH), dtype=np.float32))
+        images = ms.Tensor(np.zeros((batch, *size), dtype=np.float32))
     ms.export(network, images, file_name=str(path.with_suffix('')), file_format=kind)

@@ -10,7 +10,7 @@ from deepsort_ros.resources import share_path
 BUNDLED = 'bundled'
 HUB = 'hub'
 BLOCK = 1 << 18
-BUNDLED_PATH = 'models/deepsort_market1501.ckpt'
+BUNDLED_PATH = 'models/deepsort_pooled.ckpt'
 
 
 class ModelError(ValueError):

@@ -19,8 +19,11 @@ def fold(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
         :func:`deepsort_ros.reid.checkpoint.feature_parameters` returns them.
     :returns: ``<layer>.weight`` and ``<layer>.bias``, float32, for the folded network.
     """
-    folded = {}
-    for layer, norm in recognise(parameters).norms:
+    architecture = recognise(parameters)
+    # A layer without a normalisation stays as it is.
+    folded = {name: np.asarray(parameters[name], dtype=np.float32) for name in architecture.shapes
+              if name.endswith(('.weight', '.bias'))}
+    for layer, norm in architecture.norms:
         gamma, beta, mean, variance = (
             parameters[f'{norm}.{name}'].astype(np.float64)
             for name in ('gamma', 'beta', 'moving_mean', 'moving_variance'))

@@ -34,16 +34,16 @@ class BasicBlock(nn.Cell):
     def __init__(self, in_channels: int, out_channels: int, stride: int, folded: bool) -> None:
         """Create the layers."""
         super().__init__()
-        self.conv1 = _conv3(in_channels, out_channels, stride, bias=folded)
-        self.bn1 = _norm(out_channels, folded)
-        self.conv2 = _conv3(out_channels, out_channels, 1, bias=folded)
-        self.bn2 = _norm(out_channels, folded)
+        self.conv1 = conv3(in_channels, out_channels, stride, bias=folded)
+        self.bn1 = norm(out_channels, folded)
+        self.conv2 = conv3(out_channels, out_channels, 1, bias=folded)
+        self.bn2 = norm(out_channels, folded)
         self.downsample = None
         if stride != 1:
             self.downsample = nn.SequentialCell(
                 nn.Conv2d(in_channels, out_channels, 1, stride, pad_mode='same',
                           has_bias=folded),
-                _norm(out_channels, folded))
+                norm(out_channels, folded))
 
     def construct(self, x: Any) -> Any:
         """Return (N, out_channels, H / stride, W / stride)."""
@@ -63,13 +63,15 @@ class AppearanceNetwork(nn.Cell):
         (:mod:`deepsort_ros.reid.folding`).
     """
 
+    flat_size = FLAT_SIZE
+
     def __init__(self, classes: int = 0, folded: bool = False) -> None:
         """Create the layers, randomly initialised."""
         super().__init__()
         self.conv = nn.SequentialCell(
-            _conv3(3, 32, 1, bias=True), _norm(32, folded), Elu(),
+            conv3(3, 32, 1, bias=True), norm(32, folded), Elu(),
             # The greatest before ELU is the greatest after it, and there are fewer of them.
-            _conv3(32, 32, 1, bias=True), _norm(32, folded),
+            conv3(32, 32, 1, bias=True), norm(32, folded),
             nn.MaxPool2d(3, 2, pad_mode='same'), Elu())
         self.layer1 = nn.SequentialCell(
             BasicBlock(32, 32, 1, folded), BasicBlock(32, 32, 1, folded))
@@ -105,11 +107,13 @@ class AppearanceNetwork(nn.Cell):
         return self.head(self.trunk(images))
 
 
-def _conv3(in_channels: int, out_channels: int, stride: int, bias: bool) -> Any:
+def conv3(in_channels: int, out_channels: int, stride: int, bias: bool) -> Any:
+    """Return a 3x3 convolution that pads by one."""
     return nn.Conv2d(
         in_channels, out_channels, 3, stride, pad_mode='pad', padding=1, has_bias=bias,
         weight_init='he_normal')
 
 
-def _norm(channels: int, folded: bool) -> Any:
+def norm(channels: int, folded: bool) -> Any:
+    """Return a batch normalisation, or nothing where it is folded."""
     return nn.Identity() if folded else nn.BatchNorm2d(channels)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.architectures import MODELZOO
 from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.augmentation import augment
+from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import read_crops
 from deepsort_ros.reid.dataset import retrieval_test
@@ -28,8 +30,6 @@ from deepsort_ros.reid.evaluation import score_features
 from deepsort_ros.reid.interruption import Interruption
 from deepsort_ros.reid.journal import Journal
 from deepsort_ros.reid.model import bare_model
-from deepsort_ros.reid.network import AppearanceNetwork
-from deepsort_ros.reid.network import FLAT_SIZE
 from deepsort_ros.reid.preprocess import normalise
 from deepsort_ros.reid.recipe import learning_rates
 from deepsort_ros.reid.recipe import Recipe
@@ -64,7 +64,7 @@ class Progress:
     learning_rate: float
 
 
-def _objective(network: AppearanceNetwork, recipe: Recipe) -> Callable[[Any, Any, Any], Any]:
+def _objective(network: Any, recipe: Recipe) -> Callable[[Any, Any, Any], Any]:
     """
     Return the function from a batch to its total, identity and triplet loss.
 
@@ -90,7 +90,7 @@ def _objective(network: AppearanceNetwork, recipe: Recipe) -> Callable[[Any, Any
     return losses
 
 
-def _compiled_step(network: AppearanceNetwork, recipe: Recipe, optimizer: Any, group: int,
+def _compiled_step(network: Any, recipe: Recipe, optimizer: Any, group: int,
                    half: bool) -> Callable[[Any, Any, Any], Any]:
     """
     Return the compiled function from a batch to its losses that takes an optimizer step.
@@ -157,10 +157,13 @@ class _Run:
             BalancedSampler(crops.identity, config.identities, config.crops, config.seed)
             if self._recipe.triplet else
             ShuffledSampler(len(crops), config.identities * config.crops, config.seed))
-        self.network = AppearanceNetwork(len(labels))
+        start = None
         if config.pretrained is not None:
-            checkpoint.assign(self.network, checkpoint.feature_parameters(
-                checkpoint.resolve(config.pretrained)))
+            start = checkpoint.feature_parameters(checkpoint.resolve(config.pretrained))
+        # The network of the checkpoint it starts from.
+        self.network = create_cell(recognise(start) if start else MODELZOO, len(labels))
+        if start:
+            checkpoint.assign(self.network, start)
         self.network.set_train()
         self.rates = learning_rates(config)
         self.optimizer = self._optimizer()
@@ -194,7 +197,8 @@ class _Run:
         generator = np.random.default_rng((config.seed, 2, batch))
         crops = augment(self._crops.images[rows], generator, recipe.padding, recipe.erasing)
         images = normalise(halved(crops) if config.half_size(number) else crops)
-        kept = (generator.random((len(rows), FLAT_SIZE), dtype=np.float32) >= config.dropout)
+        shape = (len(rows), self.network.flat_size)
+        kept = generator.random(shape, dtype=np.float32) >= config.dropout
         losses = self._step(
             ms.Tensor(images), ms.Tensor(self._labels[rows].astype(np.int32)),
             ms.Tensor(kept.astype(np.float32) / np.float32(1 - config.dropout)))

@@ -24,8 +24,9 @@ OPTIMIZER_PREFIXES = (
     'momentum', 'moments', 'moment1', 'moment2', 'accum', 'stat', 'moving_avg', 'learning_rate',
     'global_step', 'epoch_num', 'step_num', 'beta1_power', 'beta2_power', 'scale_sense',
     'loss_scale', 'current_iterator', 'last_overflow', 'weight_decay', 'optimizer')
-# The classifier belongs to the training identities; batch_norm is in the published files, unused.
-OPTIONAL_PREFIXES = ('classifier.', 'batch_norm.')
+# Classifier and neck belong to the training identities; batch_norm is in the published files,
+# unused.
+OPTIONAL_PREFIXES = ('classifier.', 'batch_norm.', 'neck.')
 
 # checkpoint.proto: Checkpoint.value, Value.tag and .tensor, TensorProto.dims and so on.
 VALUE = 1

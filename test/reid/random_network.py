@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 
 from deepsort_ros.reid import checkpoint
-from deepsort_ros.reid.network import AppearanceNetwork
+from deepsort_ros.reid.architectures import MODELZOO
+from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.runtime import ms
 
 
-def random_parameters(seed=0):
+def random_parameters(seed=0, architecture=MODELZOO):
     generator = np.random.default_rng(seed)
     parameters = {}
-    for name, parameter in AppearanceNetwork().parameters_dict().items():
+    for name, parameter in create_cell(architecture).parameters_dict().items():
         shape = tuple(parameter.shape)
         if name.endswith(('gamma', 'moving_variance')):
             value = generator.uniform(0.5, 1.5, shape)

@@ -15,6 +15,8 @@ import pytest
 from deepsort_ros.cli import main
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid import training
+from deepsort_ros.reid.architectures import POOLED
+from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.journal import draw_curves
@@ -67,6 +69,14 @@ def test_training_lowers_the_loss_and_writes_a_model_that_loads(uninterrupted):
     assert len(losses) == STEPS
     assert min(losses[-3:]) < losses[0]
     checkpoint.feature_parameters(uninterrupted / 'model.ckpt')
+
+
+def test_fine_tuning_keeps_the_network_of_the_checkpoint(people, tmp_path):
+    train(config(people, tmp_path, steps=2, pretrained='bundled'))
+    parameters = checkpoint.feature_parameters(tmp_path / 'model.ckpt')
+    assert recognise(parameters) is POOLED
+    before = checkpoint.feature_parameters(checkpoint.resolve('bundled'))
+    assert not np.array_equal(parameters['dense.weight'], before['dense.weight'])
 
 
 def test_a_run_stopped_by_ctrl_c_and_resumed_equals_an_uninterrupted_one(

@@ -7,7 +7,7 @@ from std_srvs.srv import Trigger
 
 from deepsort_ros.resources import share_path
 
-MODEL = 'models/deepsort_market1501.ckpt'
+MODEL = 'models/deepsort_pooled.ckpt'
 
 
 def lines(node, *levels):

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.architectures import recognise
+from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.device import DEVICES
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.device import suitable_buckets
@@ -18,7 +20,6 @@ from deepsort_ros.reid.files import ModelError
 from deepsort_ros.reid.folding import fold
 from deepsort_ros.reid.model import CHECKPOINT
 from deepsort_ros.reid.model import Model
-from deepsort_ros.reid.network import AppearanceNetwork
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
 from deepsort_ros.reid.runtime import tensor
@@ -86,7 +87,7 @@ def of_parameters(parameters: checkpoint.Parameters, device: str,
 
 
 def _cell(parameters: checkpoint.Parameters, precision: str) -> Any:
-    network = AppearanceNetwork(folded=True)
+    network = create_cell(recognise(parameters), folded=True)
     if precision == 'fp16':
         # Before they get their values: what is converted later is converted in every batch.
         for parameter in network.get_parameters():

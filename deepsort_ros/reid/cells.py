@@ -1,0 +1,22 @@
+"""The MindSpore cell of every architecture."""
+from __future__ import annotations
+
+from typing import Any
+
+from deepsort_ros.reid.architectures import Architecture
+from deepsort_ros.reid.architectures import MODELZOO
+from deepsort_ros.reid.architectures import POOLED
+from deepsort_ros.reid.network import AppearanceNetwork
+from deepsort_ros.reid.pooled_network import PooledNetwork
+
+CELLS: dict[str, Any] = {MODELZOO.name: AppearanceNetwork, POOLED.name: PooledNetwork}
+
+
+def create_cell(architecture: Architecture, classes: int = 0, folded: bool = False) -> Any:
+    """
+    Return the network of an architecture, randomly initialised.
+
+    :param classes: identities the classifier tells apart; 0 leaves the classifier out.
+    :param folded: the normalisations are folded into the layers before them, for inference.
+    """
+    return CELLS[architecture.name](classes, folded)
