@@ -173,8 +173,8 @@ def generate_launch_description():
             description='Lowest severity that is logged.'),
         DeclareLaunchArgument(
             'large_images', default_value='false', choices=['true', 'false'],
-            description='Give this launch the shared memory that images above 1 MB need; the '
-            'process that publishes the images needs it as well.'),
+            description='Give this launch the shared memory that images above 512 KB need, VGA in '
+            'colour for example; the process that publishes the images needs it as well.'),
         SetEnvironmentVariable(
             profiles_variable(), share('config', 'large_images.xml'),
             condition=IfCondition(LaunchConfiguration('large_images'))),
