@@ -125,7 +125,7 @@ class Settings:
     max_iou_distance: float = _setting(
         0.7, 'largest 1 - IoU of a match by overlap', minimum=0.0, maximum=1.0, dynamic=True)
     max_age: float = _setting(
-        1.5, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
+        5.0, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
         maximum=3600.0, dynamic=True)
     n_init: int = _setting(
         3, 'consecutive detections that confirm a track', minimum=1, maximum=1000,
@@ -181,6 +181,31 @@ class Settings:
         0.0, "share of a track's newest feature in its next one; with nn_budget 1 the running "
         'mean of StrongSORT; 0 keeps features as they come', minimum=0.0, maximum=0.99,
         dynamic=True)
+    nearest_features: int = _setting(
+        5, "the distance to a track is the mean of those to so many of its features, the nearest "
+        "ones; 1: to the nearest (the paper's)", minimum=1, maximum=10000, dynamic=True)
+    cascade: bool = _setting(
+        False, 'tracks seen more recently choose first (the paper); else tracks of all ages share '
+        'the detections out at the least total cost', dynamic=True)
+    second_look: float = _setting(
+        1.33, 'largest appearance distance of a match by overlap, in shares of '
+        'max_cosine_distance; lost tracks then match by overlap as well, and nobody takes a '
+        'stranger that stands in the right place; 0: appearance has no say in overlap',
+        minimum=0.0, maximum=10.0, dynamic=True)
+    covered_share: float = _setting(
+        0.5, 'what a detection looks like is not remembered where another one covers more than '
+        'this share of it; 1: always remembered', minimum=0.0, maximum=1.0, dynamic=True)
+    rejoin: float = _setting(
+        0.67, 'largest appearance distance, in shares of max_cosine_distance, at which a track '
+        'that is confirmed is a lost one that looks like it; 0: never', minimum=0.0,
+        maximum=10.0, dynamic=True)
+    reach: bool = _setting(
+        True, 'a new track may take a detection that it does not overlap, within its motion '
+        'gate, if nobody else wants it: fast objects in few images', dynamic=True)
+    noise_rate: float = _setting(
+        30.0, "image rate that the noise of the filter's velocity is meant for; with images less "
+        'often a velocity is less certain; 0: the same at every rate (the paper)', unit='Hz',
+        minimum=0.0, maximum=1000.0, dynamic=True)
     motion_weight: float = _setting(
         0.0, 'share of the motion distance in the cost of a match by appearance', minimum=0.0,
         maximum=1.0, dynamic=True)

@@ -112,6 +112,32 @@ def _solve(cost: NDArray[np.float64], limit: float) -> Matching:
         (unused.nonzero()[0], column[~good])))
 
 
+def share_out(pairs: Pairs, left: Indices, limit: float) -> Matching:
+    """
+    Match tracks of all ages at once, at the least total cost.
+
+    A pair without a rival is a match; only the others go to the solver.
+
+    :param pairs: cost at most ``limit``.
+    :param left: (L,) detections that take part, ascending.
+    """
+    taking = np.zeros(max(left.max(initial=-1), pairs.column.max(initial=-1)) + 1, dtype=bool)
+    taking[left] = True
+    row, column, cost = (part[taking[pairs.column]] for part in pairs)
+    rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
+    rows, columns = row[~rival], column[~rival]
+    if rival.any():
+        rivals, place = np.unique(row[rival], return_inverse=True)
+        wanted, beside = np.unique(column[rival], return_inverse=True)
+        table = np.full((len(rivals), len(wanted)), limit + EXCESS)
+        table[place, beside] = cost[rival]
+        matching = _solve(table, limit)
+        rows = np.concatenate((rows, rivals[matching.row]))
+        columns = np.concatenate((columns, wanted[matching.column]))
+    taking[columns] = False
+    return Matching(rows, columns, taking.nonzero()[0])
+
+
 def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matching:
     """
     Match level by level, so that tracks seen more recently choose first.

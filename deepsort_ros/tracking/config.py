@@ -37,6 +37,21 @@ class TrackerConfig:
         of StrongSORT (arXiv 2202.13514).
     :param size_state: the filter's state holds width and height in place of aspect and height
         (BoT-SORT, arXiv 2206.14651).
+    :param nearest_features: a track's distance is the mean of those to so many of its features,
+        the nearest ones, but no more than half; 1: to the nearest.
+    :param by_age: tracks seen more recently choose first (the cascade); else tracks of all ages
+        share the detections out at the least total cost.
+    :param second_look: largest appearance distance of a match by overlap, in shares of
+        ``max_cosine_distance``; lost tracks then match by overlap as well, and tracks that do
+        not look like a detection no longer do. 0: appearance has no say in overlap.
+    :param covered_share: what a detection looks like is not remembered where another one covers
+        more than this share of it; 1: always.
+    :param rejoin: largest appearance distance, in shares of ``max_cosine_distance``, at which a
+        track that is confirmed is a lost one that looks like it; 0: never.
+    :param reach: a new track may take a detection anywhere in its motion gate, though it overlaps
+        none, if nobody else wants it: fast objects in few images.
+    :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
+        images come, the less is known about the velocity of a track.
     :param motion_weight: share of the motion distance in the cost of a match by appearance, 0 to
         1 (DeepSORT, equation 5, where the paper's own experiments have 0).
     """
@@ -56,3 +71,10 @@ class TrackerConfig:
     size_state: bool = False
     feature_momentum: float = 0.0
     motion_weight: float = 0.0
+    nearest_features: int = 1
+    by_age: bool = True
+    second_look: float = 0.0
+    covered_share: float = 1.0
+    rejoin: float = 0.0
+    reach: bool = False
+    pace: float = 1.0

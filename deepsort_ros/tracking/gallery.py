@@ -15,6 +15,9 @@ RECENT = 4
 # Features that come in between two computations of a slot's anchor, once it holds many.
 REFRESH = 64
 
+# Share of all pairs, one in so many, from which on they are compared all with all.
+DENSE = 16
+
 # Radians by which rounding may falsify an angle.
 ANGLE_TOLERANCE = 2e-3
 
@@ -173,22 +176,43 @@ class Gallery:
         possible: NDArray[np.bool_] = angle <= self._spread[slots] + reach
         return possible
 
+    def possible_pairs(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
+                       row: NDArray[np.int64], column: NDArray[np.int64], limit: float,
+                       ) -> NDArray[np.bool_]:
+        """
+        Return (P,) bool, :meth:`possible` of P pairs of N slots and M queries.
+
+        :param row: (P,) of the slots; :param column: (P,) of the queries.
+        """
+        if DENSE * len(row) < len(slots) * len(queries):
+            return self.possible(slots[row], queries[column], limit)
+        # So many pairs that one product of all with all takes less time than to gather them.
+        # A slot that never held a feature is in no pair, and may not be there yet.
+        slots = np.minimum(slots, len(self._count) - 1)
+        cosine = self._anchor[slots] @ queries.T
+        reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
+        least = np.cos(np.minimum(self._spread[slots] + reach, math.pi))
+        possible: NDArray[np.bool_] = cosine[row, column] >= least[row] - ANGLE_TOLERANCE
+        return possible
+
     def recent_distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
-                        ) -> NDArray[np.float32]:
+                        nearest: int = 1) -> NDArray[np.float32]:
         """Return what :meth:`distance` returns, or more: only the newest features are compared."""
-        count = self._count[slots]
-        back = np.minimum(np.arange(1, RECENT + 1), count[:, None])
-        recent = self._rings[slots[:, None], self._next[slots][:, None] - back]
-        distance: NDArray[np.float32] = 1.0 - np.einsum(
-            'pkd,pd->pk', recent, queries).max(axis=1)
-        return distance
+        count = self._count[slots][:, None]
+        steps = np.arange(1, max(RECENT, nearest) + 1)
+        recent = self._rings[slots[:, None], self._next[slots][:, None] - np.minimum(steps, count)]
+        cosine = np.einsum('pkd,pd->pk', recent, queries)
+        cosine[steps > count] = -np.inf
+        return _distance(cosine, count[:, 0], nearest)
 
     def distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
-                 ) -> NDArray[np.float32]:
+                 nearest: int = 1) -> NDArray[np.float32]:
         """
-        Return (P,) smallest cosine distances, 1 - cosine, between slot i and query i.
+        Return (P,) cosine distances, 1 - cosine, between slot i and query i.
 
         :param slots: (P,), each with at least one feature; :param queries: (P, D) unit rows.
+        :param nearest: features of a slot, those nearest to the query but no more than half of
+            them, whose mean distance is returned.
         """
         distance = np.empty(len(slots), dtype=np.float32)
         for start in range(0, len(slots), CHUNK):
@@ -198,7 +222,7 @@ class Gallery:
             cosine = np.einsum(
                 'pkd,pd->pk', self._rings[part, :depth], queries[start:start + CHUNK])
             cosine[np.arange(depth) >= count[:, None]] = -np.inf
-            distance[start:start + CHUNK] = 1.0 - cosine.max(axis=1)
+            distance[start:start + CHUNK] = _distance(cosine, count, nearest)
         return distance
 
     def held(self, slots: NDArray[np.int64], most: int) -> NDArray[np.float32]:
@@ -233,6 +257,26 @@ class Gallery:
         self._budget = budget
         self.load(self.held(np.arange(len(self._count)), budget),
                   np.minimum(self._count, budget))
+
+
+def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
+              nearest: int) -> NDArray[np.float32]:
+    """
+    Return (P,) distances by (P, K) cosines, -inf where nothing is held.
+
+    :param count: (P,) features held, of which ``cosine`` may show the newest.
+    """
+    if nearest == 1:
+        closest: NDArray[np.float32] = 1.0 - cosine.max(axis=1)
+        return closest
+    # Of few features no more than half: somebody who turned round has two looks.
+    taken = np.minimum(nearest, (count + 1) // 2)
+    if nearest < cosine.shape[1]:
+        cosine = np.partition(cosine, -nearest, axis=1)[:, -nearest:]
+    first = np.arange(1, cosine.shape[1] + 1) <= taken[:, None]
+    best = np.where(first, np.sort(cosine, axis=1)[:, ::-1], np.float32(0))
+    mean: NDArray[np.float32] = 1.0 - best.sum(axis=1) / taken.astype(np.float32)
+    return mean
 
 
 def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -70,22 +70,31 @@ ASPECT = Form(boxes.to_xyah, boxes.to_tlwh, _aspect_variance)
 SIZE = Form(boxes.to_xywh, boxes.xywh_to_tlwh, _size_variance)
 
 
-def initiate(measurement: NDArray[np.float64], form: Form = ASPECT) -> NDArray[np.float64]:
-    """Return the (6, N, 4) state of tracks first seen at (N, 4) measured, standing still."""
+def initiate(measurement: NDArray[np.float64], form: Form = ASPECT,
+             pace: float = 1.0) -> NDArray[np.float64]:
+    """
+    Return the (6, N, 4) state of tracks first seen at (N, 4) measured, standing still.
+
+    :param pace: time steps of the paper's camera in one of ours.
+    """
     state = np.zeros((6, len(measurement), 4))
     state[0] = measurement
     state[2] = form.variance(measurement, 2 * POSITION_STD, ASPECT_STD)
-    state[5] = form.variance(measurement, 10 * VELOCITY_STD, ASPECT_VELOCITY_STD)
+    state[5] = form.variance(measurement, 10 * VELOCITY_STD * pace, ASPECT_VELOCITY_STD)
     return state
 
 
-def predict(state: NDArray[np.float64], dt: float, form: Form = ASPECT) -> NDArray[np.float64]:
+def predict(state: NDArray[np.float64], dt: float, form: Form = ASPECT,
+            pace: float = 1.0) -> NDArray[np.float64]:
     """
     Return the (6, N, 4) state after ``dt`` time steps.
 
     The process noise grows linearly with dt, and dt = 1 is the paper's filter. Over a long coast
     the height may cross zero: noise depends on its square, every variance stays positive and a
     measurement leads back, so the state is left alone; see :func:`boxes.reported`.
+
+    :param pace: time steps of the paper's camera in one of ours. Boxes jitter by the image, but
+        velocities change by the second: their noise grows with it.
     """
     mean, velocity, variance, upper, lower, velocity_variance = state
     moved = np.empty_like(state)
@@ -95,7 +104,8 @@ def predict(state: NDArray[np.float64], dt: float, form: Form = ASPECT) -> NDArr
     moved[4] = lower + dt * velocity_variance
     moved[2] = ((variance + dt * upper) + dt * moved[4]
                 + dt * form.variance(mean, POSITION_STD, ASPECT_STD))
-    moved[5] = velocity_variance + dt * form.variance(mean, VELOCITY_STD, ASPECT_VELOCITY_STD)
+    moved[5] = velocity_variance + dt * form.variance(
+        mean, VELOCITY_STD * pace ** 1.5, ASPECT_VELOCITY_STD)
     return moved
 
 

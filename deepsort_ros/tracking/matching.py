@@ -102,26 +102,18 @@ class Matcher:
             left = stages[-1].left
             free[stages[-1].row] = False
 
-        # The reference takes these rows out of a Python set. Their order decides nothing but
-        # how the solver breaks ties, and with it the numbers of new tracks.
-        unmatched = set(confirmed.nonzero()[0].tolist())
-        taken = set[int]().union(*(stage.row.tolist() for stage in stages))
-        unmatched = unmatched - taken if seen.features is not None or taken else unmatched
-        candidates = np.fromiter(unmatched, np.int64, len(unmatched))
-        candidates = candidates[(free & recent)[candidates]]
-        candidates = np.concatenate(((free & ~confirmed).nonzero()[0], candidates))
-        limit = self._config.max_iou_distance
-        stages.append(self._by_overlap(candidates, left, seen, limit))
+        if self._config.second_look:
+            known = free & ((within_age & ~recent) | recent | ~confirmed)
+            stages.append(self._by_overlap_and_looks(known.nonzero()[0], left, seen))
+        else:
+            stages += self._by_overlap_alone(free, within_age, recent, left, seen, stages)
         left = stages[-1].left
-        free[stages[-1].row] = False
-
-        lost = (free & within_age & ~recent).nonzero()[0]
-        if len(lost) and len(left):
-            compared = self._compared(lost, left, seen)
-            if not compared.all():
-                stages.append(self._by_overlap(lost, left, seen, limit, compared))
-                left = stages[-1].left
-                free[stages[-1].row] = False
+        for stage in stages:
+            free[stage.row] = False
+        if self._config.reach and len(left):
+            stages.append(self._by_reach((free & ~confirmed).nonzero()[0], left, seen))
+            left = stages[-1].left
+            free[stages[-1].row] = False
 
         if seen.ground is not None:
             stages.append(self._on_the_ground(
@@ -148,6 +140,70 @@ class Matcher:
                     seen_last.nonzero()[0], stages[-1].left, seen, limit, gated=False))
         return Matching(np.concatenate([stage.row for stage in stages]),
                         np.concatenate([stage.column for stage in stages]), left)
+
+    def _by_overlap_alone(self, free: NDArray[np.bool_], within_age: NDArray[np.bool_],
+                          recent: NDArray[np.bool_], left: NDArray[np.int64], seen: Observed,
+                          before: list[Matching]) -> list[Matching]:
+        """Match new tracks and those just seen by overlap, then lost ones not looked at."""
+        confirmed = self._table.state > TENTATIVE
+        # The reference takes these rows out of a Python set. Their order decides nothing but
+        # how the solver breaks ties, and with it the numbers of new tracks.
+        unmatched = set(confirmed.nonzero()[0].tolist())
+        taken = set[int]().union(*(stage.row.tolist() for stage in before))
+        unmatched = unmatched - taken if seen.features is not None or taken else unmatched
+        candidates = np.fromiter(unmatched, np.int64, len(unmatched))
+        candidates = candidates[(free & recent)[candidates]]
+        candidates = np.concatenate(((free & ~confirmed).nonzero()[0], candidates))
+        limit = self._config.max_iou_distance
+        stages = [self._by_overlap(candidates, left, seen, limit)]
+        left = stages[-1].left
+        lost = (free & within_age & ~recent).nonzero()[0]
+        if len(lost) and len(left):
+            compared = self._compared(lost, left, seen)
+            if not compared.all():
+                stages.append(self._by_overlap(lost, left, seen, limit, compared))
+        return stages
+
+    def _by_overlap_and_looks(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                              seen: Observed) -> Matching:
+        """Match tracks that are left by overlap, but those that look different."""
+        limit = self._config.max_iou_distance
+        if seen.features is None or not len(candidates) or not len(left):
+            return self._by_overlap(candidates, left, seen, limit)
+        slot = self._table.slot[candidates]
+        featured = (self._gallery.count(slot) > 0)[:, None] & seen.described[left]
+        refused = featured.copy()
+        overlap = boxes.iou(self._form.tlwh(self._table.kalman[0, candidates]), seen.tlwh[left])
+        row, column = (featured & (overlap >= 1.0 - limit)).nonzero()
+        distance = self._gallery.distance(
+            slot[row], seen.features[left[column]], self._config.nearest_features)
+        near = distance <= self._config.second_look * self._config.max_cosine_distance
+        refused[row[near], column[near]] = False
+        lost = (self._table.time_since_update[candidates] > 1).nonzero()[0]
+        if self._config.feature_interval and len(lost):
+            refused[lost] |= self._compared(candidates[lost], left, seen) & ~featured[lost]
+        return self._by_overlap(candidates, left, seen, limit, refused)
+
+    def _by_reach(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                  seen: Observed) -> Matching:
+        """Match new tracks anywhere in their motion gates, where nobody else wants the same."""
+        row, column = association.gate(self._table.kalman.take(candidates, axis=1),
+                                       seen.measurement[left], self._form)
+        if self._config.class_gating:
+            same = self._votes.held(
+                self._table.slot[candidates[row]], seen.classes[left[column]], self._share)
+            row, column = row[same], column[same]
+        if seen.features is not None and len(row):
+            slot = self._table.slot[candidates[row]]
+            known = ((self._gallery.count(slot) > 0) & seen.described[left[column]]).nonzero()[0]
+            alike = np.ones(len(row), dtype=bool)
+            alike[known] = self._gallery.distance(
+                slot[known], seen.features[left[column[known]]], self._config.nearest_features,
+            ) <= self._config.max_cosine_distance
+            row, column = row[alike], column[alike]
+        alone = (np.bincount(row)[row] == 1) & (np.bincount(column)[column] == 1)
+        row, column = candidates[row[alone]], left[column[alone]]
+        return Matching(row, column, left[~np.isin(left, column)])
 
     def settled(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
                 classes: NDArray[np.int64], recent: NDArray[np.bool_],
@@ -238,7 +294,11 @@ class Matcher:
             # Both distances in shares of their limits, so that the sum keeps the limit.
             cost = (1.0 - weight) * pairs.cost + weight * limit * far / association.GATE
             pairs = pairs._replace(cost=np.minimum(cost, limit))
-        matching = association.cascade(pairs, table.time_since_update[candidates], left, limit)
+        if self._config.by_age:
+            matching = association.cascade(
+                pairs, table.time_since_update[candidates], left, limit)
+        else:
+            matching = association.share_out(pairs, left, limit)
         return matching._replace(row=candidates[matching.row])
 
     def _on_the_ground(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
@@ -258,20 +318,21 @@ class Matcher:
     def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
                      column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
         """Return the pairs within the appearance limit and their distances."""
-        limit = self._config.max_cosine_distance
+        limit, nearest = self._config.max_cosine_distance, self._config.nearest_features
         if not len(row):
             return Pairs(row, column, np.empty(0, dtype=np.float32))
-        possible = self._gallery.possible(slot[row], features[column], limit)
+        possible = self._gallery.possible_pairs(slot, features, row, column, limit)
         row, column = row[possible], column[possible]
-        distance = self._gallery.recent_distance(slot[row], features[column])
+        distance = self._gallery.recent_distance(slot[row], features[column], nearest)
         far = (distance > limit).nonzero()[0]
-        distance[far] = self._gallery.distance(slot[row[far]], features[column[far]])
+        distance[far] = self._gallery.distance(slot[row[far]], features[column[far]], nearest)
         near = distance <= limit
         row, column, distance = row[near], column[near], distance[near]
         # A pair whose track and detection have no other is matched at any distance within the
         # limit; the others compete, and their distances must be exact.
         rival = ((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
-        distance[rival] = self._gallery.distance(slot[row[rival]], features[column[rival]])
+        distance[rival] = self._gallery.distance(
+            slot[row[rival]], features[column[rival]], nearest)
         return Pairs(row, column, distance)
 
     def _by_overlap(self, candidates: NDArray[np.int64], left: NDArray[np.int64],

@@ -17,6 +17,7 @@ from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
+from deepsort_ros.tracking.table import LOST
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.votes import ClassVotes
 
@@ -24,7 +25,10 @@ from deepsort_ros.tracking.votes import ClassVotes
 def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
                config: TrackerConfig) -> None:
     """Let every track confirmed in this image that is a dormant one go on as that one."""
-    dormant = np.flatnonzero(table.state == DORMANT)
+    sleeping = table.state == DORMANT
+    if config.rejoin:
+        sleeping |= (table.state == LOST) & (gallery.count(table.slot) > 0)
+    dormant = np.flatnonzero(sleeping)
     fresh = np.flatnonzero((table.state == CONFIRMED) & (table.hits == config.n_init)
                            & (table.time_since_update == 0)
                            & (gallery.count(table.slot) > 0))
@@ -33,11 +37,13 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
     slot, fresh_slot = table.slot[dormant], table.slot[fresh]
     mean = gallery.mean(fresh_slot)
     cost = gallery.distance(
-        slot.repeat(len(fresh)), np.tile(mean, (len(dormant), 1))).reshape(len(dormant), -1)
+        slot.repeat(len(fresh)), np.tile(mean, (len(dormant), 1)),
+        config.nearest_features).reshape(len(dormant), -1)
     if config.class_gating:
         cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = (
             association.INADMISSIBLE)
-    matching = association.assign(cost.astype(np.float64), config.max_cosine_distance)
+    matching = association.assign(cost.astype(np.float64),
+        (config.rejoin or 1.0) * config.max_cosine_distance)
     if len(matching.row):
         old, new = dormant[matching.row], fresh[matching.column]
         gallery.append(table.slot[old], table.slot[new])

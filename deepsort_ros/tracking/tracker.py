@@ -20,6 +20,7 @@ from deepsort_ros.tracking.matching import kalman_form
 from deepsort_ros.tracking.matching import Matcher
 from deepsort_ros.tracking.matching import Observed
 from deepsort_ros.tracking.matching import TIME_TOLERANCE
+from deepsort_ros.tracking.occlusion import covered
 from deepsort_ros.tracking.reidentification import put_to_sleep
 from deepsort_ros.tracking.reidentification import reidentify
 from deepsort_ros.tracking.table import CONFIRMED
@@ -145,7 +146,7 @@ class Tracker:
         form = self._form
         measurement = form.measure(detections.tlwh)
         classes = self._votes.codes(detections.class_id)
-        table.kalman[:] = kalman.predict(table.kalman, dt, form)
+        table.kalman[:] = kalman.predict(table.kalman, dt, form, self._config.pace)
         table.age += 1
         table.feature_age += 1
         table.time_since_update += 1
@@ -174,9 +175,11 @@ class Tracker:
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
         if features is not None:
             known = (described & high)[column]
+            if self._config.covered_share < 1.0:
+                known &= covered(detections.tlwh)[column] <= self._config.covered_share
             self._gallery.add(
                 slot[known], features[column[known]], self._config.feature_momentum)
-        if self._config.reid_window:
+        if self._config.reid_window or self._config.rejoin:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
 
@@ -236,7 +239,8 @@ class Tracker:
             return Demand(needed, {})
         high = detections.select(needed)
         classes = self._votes.codes(high.class_id)
-        state, elapsed = kalman.predict(table.kalman, dt, self._form), table.elapsed + dt
+        state = kalman.predict(table.kalman, dt, self._form, config.pace)
+        elapsed = table.elapsed + dt
         settled = self._matcher.settled(
             state, high.tlwh, classes, table.time_since_update == 0, elapsed)
         opened = (settled < 0).nonzero()[0]
@@ -344,7 +348,8 @@ class Tracker:
         table.age[rows] = 1
         table.hits[rows] = 1
         table.first_seen[rows] = stamp
-        table.kalman[:, rows] = kalman.initiate(measurement[left], self._form)
+        table.kalman[:, rows] = kalman.initiate(
+            measurement[left], self._form, self._config.pace)
         self._record(rows, detections, left, stamp)
         slots: NDArray[np.int64] = table.slot[rows].copy()
         return slots

@@ -1,0 +1,133 @@
+"""The stages that came after the paper: alone, and held to the loop-based ones at random."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from newer import NewerTracker
+from scenes import Scene
+
+from deepsort_ros.tracking import association
+from deepsort_ros.tracking import Detections
+from deepsort_ros.tracking import kalman
+from deepsort_ros.tracking import Tracker
+from deepsort_ros.tracking import TrackerConfig
+from deepsort_ros.tracking.association import Pairs
+from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.occlusion import covered
+
+NEW = {'nearest_features': 5, 'by_age': False, 'second_look': 1.33, 'covered_share': 0.5}
+RED, BLUE = np.eye(4, dtype=np.float32)[:2]
+SCENES = {
+    'street': Scene(12, size=(500.0, 300.0), feature_length=16, occlusion=0.9),
+    'crowd': Scene(25, size=(300.0, 200.0), feature_length=16, occlusion=0.95),
+    'alike': Scene(12, size=(300.0, 300.0), feature_length=4, miss=0.3),
+    'churn': Scene(10, size=(500.0, 300.0), feature_length=16, leave=0.1, miss=0.3),
+}
+
+
+@pytest.mark.parametrize('more', [{}, {'rejoin': 0.67}, {'reach': True},
+                                  {'rejoin': 1.0, 'reach': True, 'class_gating': True}])
+@pytest.mark.parametrize('share', [1.0, 0.6, 0.0])
+@pytest.mark.parametrize('scene', SCENES)
+def test_same_ids_and_boxes_as_with_loops(scene: str, share: float, more: dict) -> None:
+    config = TrackerConfig(max_cosine_distance=0.3, nn_budget=20, **NEW, **more)
+    tracker, loops = Tracker(config), NewerTracker(config)
+    rng = np.random.default_rng(2)
+    for tlwh, score, features in SCENES[scene].frames(70):
+        known = rng.uniform(size=len(tlwh)) < share
+        classes = ['tall' if box[3] > 110 else 'short' for box in tlwh]
+        given = np.where(known[:, None], features, np.nan).astype(np.float32)
+        tracks = tracker.update(
+            Detections.from_arrays(tlwh, score, classes), given if known.any() else None)
+        loops.update(tlwh, classes, [row if ok else None for row, ok in zip(features, known)])
+        assert tracks.id.tolist() == [t.id for t in loops.tracks]
+        assert tracks.state.tolist() == [t.state for t in loops.tracks]
+        assert tracks.hits.tolist() == [t.hits for t in loops.tracks]
+        assert tracks.removed_ids.tolist() == loops.removed
+        good = tracks.tlwh[:, 3] > 1
+        np.testing.assert_array_equal(
+            tracks.tlwh[good], np.reshape([t.filter.tlwh() for t, ok in zip(loops.tracks, good)
+                                           if ok], (-1, 4)))
+
+
+def test_tracks_of_all_ages_share_out_at_the_least_total_cost() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        cost = rng.uniform(0, 0.6, (9, 11))
+        row, column = (cost <= 0.2).nonzero()
+        pairs = Pairs(row, column, cost[row, column].astype(np.float32))
+        found = association.share_out(pairs, np.arange(11), 0.2)
+        table = np.full(cost.shape, 1.0)
+        table[row, column] = pairs.cost
+        best = association.assign(table, 0.2)
+        assert set(zip(found.row, found.column)) == set(zip(best.row, best.column))
+        assert set(found.left) | set(found.column) == set(range(11))
+
+
+def test_the_distance_to_a_gallery_is_the_mean_of_the_nearest_half_at_most() -> None:
+    rng = np.random.default_rng(1)
+    unit = rng.normal(size=(8, 16)).astype(np.float32)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    gallery = Gallery(100)
+    for feature in unit[:7]:
+        gallery.add(np.array([0]), feature[None])
+    cosine = np.sort(unit[:7] @ unit[7])[::-1]
+    for nearest, taken in ((1, 1), (3, 3), (7, 4), (9, 4)):
+        distance = gallery.distance(np.array([0]), unit[7:], nearest)
+        assert distance[0] == pytest.approx(1 - cosine[:taken].mean(), abs=1e-6)
+        assert gallery.recent_distance(np.array([0]), unit[7:], nearest)[0] >= distance[0] - 1e-6
+
+
+def test_each_box_is_covered_by_the_one_that_covers_most_of_it() -> None:
+    tlwh = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10], [8, 0, 2, 2], [90, 90, 5, 5]])
+    np.testing.assert_allclose(covered(tlwh), [0.5, 0.5, 1.0, 0.0])
+    assert len(covered(tlwh[:0])) == 0
+
+
+def seen(tracker: Tracker, left: float, look: np.ndarray, times: int = 1, width: float = 40.0):
+    """Show one person some times; return the tracks after the last one."""
+    for _ in range(times):
+        tracks = tracker.update(
+            Detections.from_arrays([[left, 100.0, width, 100.0]]), look[None])
+    return tracks
+
+
+def test_a_track_does_not_take_a_stranger_in_the_right_place() -> None:
+    for look, same in ((RED, True), (BLUE, False)):
+        tracker = Tracker(TrackerConfig(**NEW))
+        seen(tracker, 100.0, RED, 4)
+        assert (1 in seen(tracker, 102.0, look).id[seen(tracker, 102.0, look).state == 2]) == same
+
+
+def test_a_lost_track_takes_by_overlap_what_looks_a_little_different() -> None:
+    other = np.array([0.75, np.sqrt(1 - 0.75 ** 2), 0, 0], dtype=np.float32)
+    for options, same in (({}, False), (NEW, True)):
+        tracker = Tracker(TrackerConfig(**options))
+        seen(tracker, 100.0, RED, 4)
+        tracker.update(Detections.empty(), None)
+        tracks = seen(tracker, 102.0, other)
+        assert (tracks.time_since_update[tracks.id == 1].tolist() == [0]) == same
+
+
+def test_a_track_confirmed_elsewhere_is_the_lost_one_it_looks_like() -> None:
+    for rejoin, look, ids in ((0.0, RED, [1, 2]), (0.67, RED, [1]), (0.67, BLUE, [1, 2])):
+        tracker = Tracker(TrackerConfig(rejoin=rejoin, **NEW))
+        seen(tracker, 100.0, RED, 4)
+        assert seen(tracker, 900.0, look, 3).id.tolist() == ids
+
+
+def test_a_fast_object_in_few_images_is_confirmed() -> None:
+    for reach, state in ((False, 1), (True, 2)):
+        tracker = Tracker(TrackerConfig(reach=reach, pace=6.0, **NEW))
+        for place in (0.0, 100.0, 200.0, 300.0):
+            tracks = seen(tracker, place, RED, width=80.0)
+        assert tracks.state.tolist()[-1] == state
+
+
+def test_the_less_often_images_come_the_less_is_known_of_a_velocity() -> None:
+    box = np.array([[100.0, 100.0, 0.4, 100.0]])
+    slow, fast = (kalman.predict(kalman.initiate(box, pace=pace), 1.0, pace=pace)
+                  for pace in (1.0, 4.0))
+    np.testing.assert_array_equal(slow, kalman.predict(kalman.initiate(box), 1.0))
+    assert (fast[5, 0, :2] > 15 * slow[5, 0, :2]).all()
+    np.testing.assert_array_equal(fast[0], slow[0])
