@@ -182,7 +182,7 @@ class Settings:
         'mean of StrongSORT; 0 keeps features as they come', minimum=0.0, maximum=0.99,
         dynamic=True)
     nearest_features: int = _setting(
-        5, "the distance to a track is the mean of those to so many of its features, the nearest "
+        5, 'the distance to a track is the mean of those to so many of its features, the nearest '
         "ones; 1: to the nearest (the paper's)", minimum=1, maximum=10000, dynamic=True)
     cascade: bool = _setting(
         False, 'tracks seen more recently choose first (the paper); else tracks of all ages share '

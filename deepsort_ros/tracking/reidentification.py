@@ -42,8 +42,8 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
     if config.class_gating:
         cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = (
             association.INADMISSIBLE)
-    matching = association.assign(cost.astype(np.float64),
-        (config.rejoin or 1.0) * config.max_cosine_distance)
+    limit = (config.rejoin or 1.0) * config.max_cosine_distance
+    matching = association.assign(cost.astype(np.float64), limit)
     if len(matching.row):
         old, new = dormant[matching.row], fresh[matching.column]
         gallery.append(table.slot[old], table.slot[new])
