@@ -23,7 +23,9 @@ from deepsort_ros.settings import Settings
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 START = 100 * 10 ** 9
 SETTINGS = {'appearance': 'off', 'frame_rate': 10.0, 'camera_motion': 'tf', 'world': 'depth',
-            'transform_timeout': 1.0, 'n_init': 1}
+            'transform_timeout': 1.0, 'n_init': 1,
+            # The tracks of the frames before a test end before it begins.
+            'max_age': 1.5}
 FRAMES = 30
 
 
