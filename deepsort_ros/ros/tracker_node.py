@@ -1,11 +1,9 @@
 """The lifecycle node ``tracker``: subscriptions, publishers, services and their wiring."""
 from __future__ import annotations
 
-import math
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,8 +16,6 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
@@ -36,19 +32,11 @@ from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.health.log import told
 from deepsort_ros.ros.health.qos import publisher_events
 from deepsort_ros.ros.health.qos import reliable_qos
-from deepsort_ros.ros.health.qos import sensor_qos
-from deepsort_ros.ros.health.qos import subscription_events
 from deepsort_ros.ros.health.self_report import SelfReport
+from deepsort_ros.ros.inputs import Inputs
 from deepsort_ros.ros.messages.annotations import write_annotations
-from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import write_mirror
-from deepsort_ros.ros.messages.detectors import message_class
 from deepsort_ros.ros.messages.overlay import Overlay
-from deepsort_ros.ros.pairing import new_pairer
-from deepsort_ros.ros.pairing import Pairer
-from deepsort_ros.ros.pairing import Unanswered
-from deepsort_ros.ros.stamps import StampEvidence
-from deepsort_ros.ros.stamps import Stamps
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
 from deepsort_ros.ros.world_inputs import Sight
@@ -61,8 +49,6 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 # Ids begin at 1 again after a restart. The first session is random, so (session, id) is new.
 FIRST_SESSIONS = 2**31
-# Steady seconds after a jump back of /clock in which earlier messages may still arrive.
-IN_FLIGHT = 5.0
 # Seconds that a reset waits for the frame at work before it answers, and that a clean-up does.
 ANSWER = 1.0
 HANGING = 5.0
@@ -88,24 +74,18 @@ class TrackerNode(LifecycleNode):
         """
         super().__init__('tracker', **node_options)
         self._settings = parameters.declare(self)
-        self._detections_class = message_class(self._settings.detections_type)
         network.agree(self._settings)
         self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
             self._pipeline, network, self.get_logger().error, self.get_logger().info)
         self._overlay = Overlay()
-        self._enabled = True
         self._configured = False
         self._active = False
         self._last_tracked: int | None = None
-        self._clock_went_back = -math.inf
-        self._subscriptions_of: dict[str, Subscription] = {}
-        self._report = SelfReport(self, self._subscriptions_of)
+        self._report = SelfReport(self)
         self._monitor = self._report.monitor
-        self._pairer: Pairer[ImageMessage, Detection2DArray] = new_pairer(self._settings)
-        self._stamps = Stamps()
-        self._evidence = StampEvidence(self._settings.detections_delay)
         self._world = WorldTopics(self, self._settings, self._pipeline, self._report, self._send)
+        self._inputs = Inputs(self, self._settings, self._report, self._world.offer)
         self._worker = Worker(
             self._settings.queue_depth, self._track, self._report.overloaded, self._report.failed)
         parameters.on_change(self, lambda: self._settings, self._apply)
@@ -163,7 +143,8 @@ class TrackerNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers = [self.create_timer(1.0, self._diagnose, clock=steady)]
         if self._settings.assume_empty_after:
-            self._timers.append(self.create_timer(PATIENCE, self._assume_empty, clock=steady))
+            self._timers.append(
+                self.create_timer(PATIENCE, self._inputs.assume_empty, clock=steady))
         # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
         self._configured = True
         loaded = self._appearance.join(self._settings)
@@ -181,16 +162,7 @@ class TrackerNode(LifecycleNode):
     @told
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
-        compressed = self._settings.image_transport == 'compressed'
-        # As image_transport does it: remapping `image` moves the compressed topic too.
-        image = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
-        for name, kind, topic, callback in (
-                ('image', CompressedImage if compressed else Image, image, self._on_image),
-                ('detections', self._detections_class, 'detections', self._on_detections)):
-            self._subscriptions_of[name] = self.create_subscription(
-                kind, topic, callback, sensor_qos(),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=subscription_events(partial(self._report.input_qos_problem, name)))
+        self._inputs.subscribe()
         self._world.activate()
         self._monitor.activated()
         self._active = True
@@ -200,9 +172,7 @@ class TrackerNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and forget what waits; tracks live on."""
         self._active = False
-        for subscription in self._subscriptions_of.values():
-            self.destroy_subscription(subscription)
-        self._subscriptions_of.clear()
+        self._inputs.unsubscribe()
         self._world.deactivate()
         self._forget_waiting('inactive')
         return super().on_deactivate(state)
@@ -233,56 +203,9 @@ class TrackerNode(LifecycleNode):
         """Stop taking messages; the process stays until it gets a signal."""
         return self.on_deactivate(state) if self._active else SUCCESS
 
-    # Messages in, on the executor's thread
-
-    def _on_image(self, message: ImageMessage) -> None:
-        self._take('image', self._pairer.add_image, message)
-
-    def _on_detections(self, message: Detection2DArray) -> None:
-        self._take('detections', self._pairer.add_detections, message)
-
-    def _take(self, name: str, add: Callable[[int, Any, float], tuple[Any, Any] | None],
-              message: Any) -> None:
-        self._monitor.inputs[name].arrived()
-        if not self._enabled:
-            if name == 'image':
-                self._monitor.drop('disabled')
-            return
-        # Without /clock, sim time stands at zero.
-        received = self.get_clock().now().nanoseconds or time.time_ns()
-        stamp, missing = self._stamps.of(message, received)
-        if missing:
-            self._report.unstamped(name)
-        self._assume_empty()
-        pair = add(stamp, message, time.monotonic())
-        self._queue_unanswered(self._pairer.passed())
-        if pair is not None:
-            self._evidence.pair(*(nanoseconds(one.header.stamp) for one in pair))
-            self._queue(*pair)
-
-    def _assume_empty(self) -> None:
-        self._queue_unanswered(self._pairer.overdue(time.monotonic()))
-
-    def _queue_unanswered(self, images: list[Unanswered[ImageMessage]]) -> None:
-        for image, skipped in images:
-            self._queue(image, None if skipped else Detection2DArray(header=image.header))
-
-    def _queue(self, image: ImageMessage, detections: Detection2DArray | None) -> None:
-        if self._is_of_another_time(nanoseconds(image.header.stamp)):
-            self._monitor.drop('other_time')
-        else:
-            self._world.offer(image, detections)
-
     def _send(self, image: ImageMessage, detections: Detection2DArray | None,
               sight: Sight | None) -> None:
         self._worker.add(Job(image, detections, time.monotonic(), sight))
-
-    def _is_of_another_time(self, stamp: int) -> bool:
-        """Return whether a frame from before a jump back of /clock arrives after it."""
-        clock = self.get_clock()
-        limit = self._settings.time_jump_reset * NANOSECONDS
-        return bool(time.monotonic() - self._clock_went_back < IN_FLIGHT
-                    and clock.ros_time_is_active and stamp - clock.now().nanoseconds > limit)
 
     # Frames, on the worker's thread
 
@@ -309,7 +232,7 @@ class TrackerNode(LifecycleNode):
 
     def _apply(self, settings: Settings) -> None:
         self._settings = settings
-        self._pairer.jump = round(settings.time_jump_reset * NANOSECONDS)
+        self._inputs.apply(settings)
         self._worker.request(lambda: self._pipeline.apply(settings))
         self._world.apply(settings)
         if self._configured:
@@ -326,7 +249,7 @@ class TrackerNode(LifecycleNode):
         return response
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._enabled = request.data
+        self._inputs.enabled = request.data
         if not request.data:
             self._forget_waiting('disabled')
         response.success = True
@@ -349,15 +272,14 @@ class TrackerNode(LifecycleNode):
 
     def _forget_waiting(self, reason: str) -> None:
         self._monitor.drop(reason, self._worker.clear() + self._world.clear())
-        self._pairer.clear()
+        self._inputs.clear()
 
     def _clock_jumped(self, jump: TimeJump) -> None:
         limit = round(self._settings.time_jump_reset * NANOSECONDS)
         if -jump.delta.nanoseconds <= limit:
             return
-        self._clock_went_back = time.monotonic()
+        self._inputs.clock_jumped()
         now = self.get_clock().now().nanoseconds
-        self._pairer.forget_after(now + limit)
 
         def restart_unless_done() -> None:
             # The stamps may have jumped before the clock did: one jump, one reset.
@@ -373,9 +295,9 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._report.diagnostics(
-            stamp_problem=self._evidence.problem(self._pairer.rhythm.image_interval),
-            active=self._active, enabled=self._enabled, pairing=self._pairer.counts,
-            waiting_pairs=self._pairer.waiting(), queue=self._worker.waiting(),
+            stamp_problem=self._inputs.problem(),
+            active=self._active, enabled=self._inputs.enabled, pairing=self._inputs.counts,
+            waiting_pairs=self._inputs.waiting(), queue=self._worker.waiting(),
             session=self._pipeline.session, world=self._world.situation(),
             appearance_mode=self._settings.appearance, appearance=self._appearance.describe(),
             appearance_error=(None if self._settings.appearance == 'off'

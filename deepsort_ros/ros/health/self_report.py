@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -26,17 +25,14 @@ class SelfReport:
     Counts what happens to a node and tells it, to people by the log and to all by diagnostics.
 
     :ivar monitor: what was counted.
+    :ivar subscriptions: ``image`` and ``detections``, while there are such.
     """
 
-    def __init__(self, node: Node, subscriptions: Mapping[str, Subscription]) -> None:
-        """
-        Speak for a node.
-
-        :param subscriptions: ``image`` and ``detections`` while there are such; may change.
-        """
+    def __init__(self, node: Node) -> None:
+        """Speak for a node."""
         self.monitor = Monitor()
+        self.subscriptions: dict[str, Subscription] = {}
         self._node = node
-        self._subscriptions = subscriptions
         self._log = NodeLog(node)
 
     # The graph
@@ -60,7 +56,7 @@ class SelfReport:
             self._node.get_logger().warning(f'{topic}: {entry.stamp_problem}')
 
     def _topics(self) -> dict[str, str]:
-        found = {name: s.topic_name for name, s in self._subscriptions.items()}
+        found = {name: s.topic_name for name, s in self.subscriptions.items()}
         return {name: found.get(name) or self._node.resolve_topic_name(name)
                 for name in ('image', 'detections')}
 
@@ -122,7 +118,7 @@ class SelfReport:
         :param situation: the fields of ``Situation`` that only the node knows.
         """
         node, topics = self._node, self._topics()
-        for name, subscription in self._subscriptions.items():
+        for name, subscription in self.subscriptions.items():
             entry = self.monitor.inputs[name]
             if entry.qos_problem and all_connect(
                     node.get_publishers_info_by_topic(topics[name]), subscription.qos_profile):
