@@ -182,7 +182,8 @@ def test_kept_looks_outlast_a_failure_but_no_reset_nor_another_encoder() -> None
     pipeline = lost_after_turning(encoder)
     encoder.broken = True
     assert pipeline.process(frame(10.5, ((300, 10, 20, 40),))).crops == 0
-    encoder.broken, pipeline.encoder_error = False, None
+    encoder.broken = False
+    pipeline.allow_encoder(True)
     assert pipeline.process(BACK).crops == 2 + 2
     pipeline = lost_after_turning(encoder)
     pipeline.reset()

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from deepsort_ros.kept_crops import Crop
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.serving.backoff import Backoff
+from deepsort_ros.serving.network import Unavailable
 from deepsort_ros.serving.shared_encoder import SharedEncoder
-from deepsort_ros.serving.shared_encoder import Unavailable
 from deepsort_ros.settings import Settings
 
 # The network is loaded again after this many failures of one camera in a row.

@@ -2,73 +2,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
 from functools import partial
 from typing import Any
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.kept_crops import Crop
-from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.reid.preprocess import crop_bounds
 from deepsort_ros.reid.preprocess import cut
 from deepsort_ros.reid.preprocess import keep
 from deepsort_ros.reid.preprocess import put
 from deepsort_ros.reid.preprocess import showing
 from deepsort_ros.serving.backoff import Backoff
-from deepsort_ros.serving.batching import Batch
-from deepsort_ros.serving.batching import compute
-from deepsort_ros.serving.batching import first_batch
 from deepsort_ros.serving.batching import Request
 from deepsort_ros.serving.loading import Loading
-from deepsort_ros.settings import SettingError
+from deepsort_ros.serving.network import check_same_network
+from deepsort_ros.serving.network import load_encoder
+from deepsort_ros.serving.network import Progress
+from deepsort_ros.serving.network import Unavailable
+from deepsort_ros.serving.queue import Queue
 from deepsort_ros.settings import Settings
 
-# Settings of the network, and so of all cameras that share it.
-NETWORK_SETTINGS = (
-    'engine', 'device', 'device_id', 'model', 'precision', 'batch_buckets', 'color_order',
-    'normalisation')
-# What drivers, MindSpore, OpenCV and C++ say when memory ran out.
-OUT_OF_MEMORY = re.compile(
-    r"out ?of ?memory|memory (is not|isn't|not) enough|insufficient memory|bad_?alloc"
-    r'|(alloc|allocate|allocation|malloc)\b.*\bfail|fail\w*\b.*\b(alloc|allocate|malloc)\b', re.I)
-
-Progress: TypeAlias = Callable[[str], None]
-
 _log = logging.getLogger(__name__)
-
-
-class Unavailable(RuntimeError):
-    """There is no network now: not loaded, being loaded, or the process ends."""
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Return whether an error says that memory ran out, on the device or here."""
-    return isinstance(error, MemoryError) or bool(OUT_OF_MEMORY.search(str(error)))
-
-
-def load_encoder(settings: Settings, progress: Progress) -> Any:
-    """
-    Return the encoder of the settings, compiled.
-
-    Imports the engine here, on first use: that takes seconds, and ``appearance: off`` needs none
-    of it.
-
-    :param progress: called before every long step; what it raises ends the loading.
-    """
-    from deepsort_ros.reid.encoder import Encoder
-
-    encoder = Encoder.create(
-        **{name: getattr(settings, name) for name in NETWORK_SETTINGS}, progress=progress)
-    encoder.warm_up(progress)
-    return encoder
 
 
 class SharedEncoder:
@@ -100,12 +60,11 @@ class SharedEncoder:
         self._load_error: str | None = None
         self._backoff = Backoff()
         self._attempted: list[threading.Event] = []
-        self._waiting: deque[Request] = deque()
-        self._limit: int | None = None
         self._distance = 0.0
         self._loading = Loading(_log.info)
         self._worked_at = 0.0
         self._changed = threading.Condition()
+        self._queue = Queue(self._changed)
         self._stopping = False
         # A daemon: a device that blocks for ever must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name='encoder', daemon=True)
@@ -140,7 +99,7 @@ class SharedEncoder:
 
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""
-        encoder, limit = self._encoder, self._limit
+        encoder, limit = self._encoder, self._queue.limit
         if encoder is None:
             return {'loading': self.loading} if self.loading else {}
         facts = {name: str(value) for name, value in encoder.describe().items()}
@@ -156,11 +115,7 @@ class SharedEncoder:
         :raises SettingError: they ask for another network.
         """
         self._settings = self._settings or settings
-        for name in NETWORK_SETTINGS:
-            value, others = getattr(settings, name), getattr(self._settings, name)
-            if value != others:
-                raise SettingError(f'{name}: {value!r} is not {others!r}, as other cameras of '
-                                   f'this process have it: they share one network')
+        check_same_network(settings, self._settings)
 
     def join(self, user: object, settings: Settings) -> threading.Event:
         """Need the network from now on; the event is set when it was loaded, or could not be."""
@@ -184,7 +139,7 @@ class SharedEncoder:
     def retry(self) -> None:
         """Load a network that could not be loaded now; use as many crops at once as ever."""
         with self._changed:
-            self._limit = None
+            self._queue.limit = None
             self._backoff.reset()
             self._changed.notify()
 
@@ -249,8 +204,7 @@ class SharedEncoder:
         with self._changed:
             if self._encoder is None:
                 raise Unavailable('the network is not loaded')
-            self._waiting.append(request)
-            self._changed.notify()
+            self._queue.add(request)
         # A device that blocks for ever must not keep its cameras from ending.
         while not request.finished.wait(0.1):
             if self._stopping:
@@ -268,19 +222,22 @@ class SharedEncoder:
                 if self._stopping:
                     return
                 if not self._users:
-                    self._encoder = self._load_error = self._limit = None
+                    self._encoder = self._load_error = self._queue.limit = None
                     self._backoff = Backoff()
                 if self._encoder is None:
-                    self._refuse_waiting()
-                encoder, batch = self._encoder, self._next_batch()
+                    self._queue.refuse(Unavailable('the network is loaded anew'))
+                encoder = self._encoder
+                batch = (self._queue.next(self._settings.batch_buckets[-1])
+                         if self._settings else [])
                 load = self._load_due()
             if batch:
-                self._serve(encoder, batch)
+                if self._queue.serve(encoder, batch):
+                    self._worked_at = time.monotonic()
             elif load:
                 self._load()
 
     def _has_work(self) -> bool:
-        return bool(self._stopping or self._waiting or self._load_due()
+        return bool(self._stopping or self._queue or self._load_due()
                     or not self._users and (self._encoder or self._load_error))
 
     def _load_due(self) -> bool:
@@ -321,38 +278,3 @@ class SharedEncoder:
             attempted, self._attempted = self._attempted, []
         for event in attempted:
             event.set()
-
-    def _refuse_waiting(self) -> None:
-        while self._waiting:
-            self._waiting.popleft().fail(Unavailable('the network is loaded anew'))
-
-    def _next_batch(self) -> Batch:
-        if not self._waiting or self._settings is None:
-            return []
-        most = self._settings.batch_buckets[-1]
-        batch = first_batch(self._waiting, most if self._limit is None else min(most, self._limit))
-        for request, _ in batch:
-            self._waiting.remove(request)
-        return batch
-
-    def _serve(self, encoder: AppearanceEncoder, batch: Batch) -> None:
-        """Compute a batch; whoever has crops left waits behind the others."""
-        try:
-            compute(encoder, batch)
-        except Exception as error:  # noqa: B902 whatever a device throws, the others go on
-            crops = sum(count for _, count in batch)
-            if out_of_memory(error) and crops > 1:
-                self._limit = crops // 2
-                _log.warning('out of memory with the features of %d detections: at most %d at '
-                             'once from now on (%s)', crops, self._limit, type(error).__name__)
-                with self._changed:
-                    self._waiting.extendleft(request for request, _ in reversed(batch))
-            elif len(batch) > 1:
-                for part in batch:
-                    self._serve(encoder, [part])
-            else:
-                batch[0][0].fail(error)
-            return
-        self._worked_at = time.monotonic()
-        with self._changed:
-            self._waiting.extend(r for r, _ in batch if not r.finished.is_set())

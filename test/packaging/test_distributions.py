@@ -83,12 +83,12 @@ MEMBERS = {
     'topic_name', 'trigger_activate', 'trigger_configure', 'try_shutdown',
     'undeclare_parameter', 'unregister',
     # Of other objects as well, which cannot be told apart here.
-    'init', 'name', 'publishers', 'reset', 'value',
+    'init', 'name', 'publishers', 'reset', 'subscriptions', 'value',
 }
 NOT_IN_HUMBLE = {'add_post_set_parameters_callback', 'add_pre_set_parameters_callback'}
 # Keyword arguments of rclpy's classes and functions, in all distributions.
 KEYWORDS = {
-    'args', 'cli_args', 'clock', 'clock_type', 'context', 'depth', 'enable_rosout',
+    'args', 'cli_args', 'clock', 'clock_type', 'context', 'depth', 'durability', 'enable_rosout',
     'event_callbacks', 'ignore_override', 'incompatible_qos', 'min_backward', 'min_forward',
     'namespace', 'nanoseconds', 'on_clock_change', 'parameter_overrides', 'post_callback',
     'qos_overriding_options', 'reliability', 'signal_handler_options',

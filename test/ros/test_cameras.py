@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.pipeline import published
-from deepsort_ros.serving.shared_encoder import load_encoder
+from deepsort_ros.serving.network import load_encoder
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
 

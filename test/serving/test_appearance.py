@@ -8,7 +8,7 @@ from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.serving.appearance import Appearance
 from deepsort_ros.serving.backoff import LAST_RETRY
-from deepsort_ros.serving.shared_encoder import out_of_memory
+from deepsort_ros.serving.network import out_of_memory
 from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections

@@ -4,9 +4,9 @@ import threading
 import numpy as np
 import pytest
 
-from deepsort_ros.serving.shared_encoder import load_encoder
+from deepsort_ros.serving.network import load_encoder
+from deepsort_ros.serving.network import Unavailable
 from deepsort_ros.serving.shared_encoder import SharedEncoder
-from deepsort_ros.serving.shared_encoder import Unavailable
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
@@ -84,7 +84,7 @@ class Bench:
         assert self.device.entered.wait(60)
         for number, (grey, what) in enumerate(cameras):
             self.ask(grey, what)
-            while len(self.network._waiting) <= number:
+            while len(self.network._queue._waiting) <= number:
                 threading.Event().wait(0.001)
         self.device.go.set()
         for thread in self.threads:
