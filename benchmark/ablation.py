@@ -7,7 +7,7 @@ Runs the reference preset, the reference with each option alone, and the robot's
 sequences of the data folder (DEEPSORT_DATA, or ``../shared/data`` beside the checkout): those
 with images by appearance, their features computed once into ``--features``; those of text alone
 by motion. The robot's settings were chosen on ``chosen``; MOT16-09 is reported, not looked at.
-``--cost`` measures the time of every row instead, on the same synthetic scene by turns.
+``--cost`` measures the time of every row instead, on the same synthetic scene, alternating.
 ``--try`` adds rows of one's own: the reference with ``name=value`` changed, or with ``robot``
 first, the robot's defaults.
 """
@@ -160,7 +160,7 @@ def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) ->
 
 
 def cost(rows: list[tuple[str, dict[str, Any], bool]], objects: int, frames: int) -> None:
-    """Print the tracker's median time of every row, all by turns on the same images."""
+    """Print the tracker's median time of every row, alternating on the same images."""
     trackers = [Tracker(tracker_config(settings_of(changes, robot, 30.0)))
                 for _, changes, robot in rows]
     seconds: list[list[float]] = [[] for _ in rows]

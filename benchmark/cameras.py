@@ -5,7 +5,7 @@ Measure several cameras: one process for all of them against a process for each.
     python benchmark/cameras.py --encoder real --rate 4 --detections 4
 
 One process publishes the images and detections of all cameras, all at the same moments; this one
-subscribes to all tracks. `--encoder MS` puts in place of the network one device that takes so many
+subscribes to all tracks. `--encoder MS` replaces the network by one device that takes so many
 milliseconds per batch, whatever its size, without the CPU; processes wait for each other at it.
 `real` is the bundled network on the CPU. The two ways take turns, `--rounds` times; figures are
 medians of the rounds: latency from stamp to arrival of the tracks here, tracked of sent images,

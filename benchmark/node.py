@@ -328,7 +328,7 @@ def cells(row: dict[str, Any]) -> dict[str, str]:
 
 
 def main() -> int:
-    """Measure every setting in turn and print the table, or JSON lines as they come."""
+    """Measure every setting in turn and print the table, or JSON lines as they are measured."""
     if sys.argv[1:2] == ['--run-node']:
         setting, output = sys.argv[2:4]
         del sys.argv[1:4]

@@ -4,7 +4,7 @@ Appearance for sequences without images: features of real crops, given to the pe
 Each person of a sequence's truth becomes one of the held-out identities of Market-1501, which the
 bundled network was not trained on. Along the person's way the features pass through the crops of
 this identity, mostly of one camera, in the order they were taken. A detection shows the person it
-overlaps, mixed with whoever stands in front of them, and noise; one that shows nobody has a
+overlaps, mixed with the person who stands in front of them, and noise; one that shows no one has a
 stranger's features, the same at the same place.
 """
 from __future__ import annotations

@@ -299,7 +299,7 @@ def churn(frames: int) -> Iterator[dict[str, Any]]:
 
 
 def show(rows: Iterator[dict[str, Any]], as_json: bool) -> None:
-    """Print rows as they come, as a table or as JSON lines."""
+    """Print rows as they are measured, as a table or as JSON lines."""
     heading: list[str] = []
     for row in rows:
         if as_json:

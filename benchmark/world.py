@@ -1,7 +1,8 @@
 """
 What positions in the world cost: time added to a frame of 50 tracks, without and with a VGA depth.
 
-Motion alone, on a robot that turns; the same detections by turns with the world off, on the ground
+Motion alone, on a robot that turns; the same detections, alternately with the world off, on the
+ground
 and with depth images, so that a busy machine slows all of them alike.
 
     python benchmark/world.py

@@ -44,7 +44,7 @@ class CMakeBuild(build_ext):
     """Run CMake, then hand its install tree to setuptools."""
 
     def run(self):
-        """Build what has changed, then lay out the wheel's contents anew."""
+        """Build what has changed, then lay out the wheel's contents again."""
         if self.inplace:
             raise SystemExit('editable installs are not supported: use "pip install ."')
         source = Path.cwd()

@@ -57,7 +57,7 @@ def _is_input_error(error: Exception) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = build_parser().parse_args(argv)
-    # Whoever asks to end gets an orderly end; MindSpore also turns Ctrl-C into SIGTERM.
+    # Both signals end the process in order; MindSpore also turns Ctrl-C into SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))

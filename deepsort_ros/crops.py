@@ -43,7 +43,7 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
     """
     Write ``OUTPUT/0001/0001_c1s1_000001_00.jpg``: identity, sequence as camera, frame.
 
-    Identities of different sequences get different numbers: nobody knows whether they meet
+    Identities of different sequences get different numbers: whether they meet is unknown
     again.
 
     :param sequences: MOTChallenge folders with images and truth.

@@ -109,7 +109,7 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
     :param sequence_path: a MOTChallenge folder; by default the sample scene is rendered.
     :param rate: images per second; None plays each frame when the tracks of the last have come.
     :param show: makes a progress callback (done, all) for a stage of this name.
-    :param parameters: of the node, in place of the defaults.
+    :param parameters: of the node, instead of the defaults.
     :raises DemoError: the node did not do its part.
     :raises deepsort_ros.mot.table.MotFileError: not a sequence.
     """

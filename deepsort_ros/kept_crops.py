@@ -19,7 +19,7 @@ class KeptCrops:
     """
     A few crops of each track: the last one, and before it some from different times.
 
-    :ivar spacing: images between two crops of a track, but for the last one.
+    :ivar spacing: images between two crops of a track, except the last one.
     """
 
     def __init__(self, spacing: int) -> None:
@@ -47,7 +47,7 @@ class KeptCrops:
         return tracks, crops
 
     def drop_newest(self, needed: Mapping[int, int]) -> None:
-        """Let go of what :meth:`newest` returns."""
+        """Drop what :meth:`newest` returns."""
         for track, count in needed.items():
             del self._crops[track][-count:]
             if not self._crops[track]:
@@ -66,9 +66,9 @@ class KeptCrops:
             del kept[:-MOST]
 
     def retain(self, tracks: Iterable[int]) -> None:
-        """Let go of the crops of all other tracks."""
+        """Drop the crops of all other tracks."""
         self._crops = {track: self._crops[track] for track in tracks if track in self._crops}
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Drop all."""
         self._crops.clear()

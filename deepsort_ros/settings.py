@@ -22,7 +22,7 @@ import yaml
 
 # A rule of class_kinds.
 KIND_RULE = re.compile(r'.+:\s*(person|cyclist|car|unknown|[0-9]*\.?[0-9]+)\s*')
-# What ROS takes for a part of a namespace, but for hidden ones.
+# What ROS takes for a part of a namespace, except hidden ones.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
 
@@ -114,7 +114,7 @@ class Settings:
         'class_change_overlap says', dynamic=True)
     class_change_overlap: float = _setting(
         0.5, 'with class_gating: a track just seen that finds no detection of its own class takes '
-        'one of another class that nobody else wants, where their IoU is at least this: '
+        'one of another class that no other track wants, where their IoU is at least this: '
         'detectors change their mind; 1: never', minimum=0.0, maximum=1.0, dynamic=True)
     max_cosine_distance: float = _setting(
         0.0, 'largest appearance distance (1 - cosine similarity) of a match; 0: as the model '
@@ -175,11 +175,11 @@ class Settings:
         False, 'the surer a detection, the closer its track follows it; for scores of 0 to 1 '
         '(NSA Kalman filter)', dynamic=True)
     size_state: bool = _setting(
-        False, 'the Kalman filter holds width and height in place of aspect and height '
+        False, 'the Kalman filter holds width and height instead of aspect and height '
         '(BoT-SORT)', dynamic=True)
     feature_momentum: float = _setting(
         0.0, "share of a track's newest feature in its next one; with nn_budget 1 the running "
-        'mean of StrongSORT; 0 keeps features as they come', minimum=0.0, maximum=0.99,
+        'mean of StrongSORT; 0 keeps features unchanged', minimum=0.0, maximum=0.99,
         dynamic=True)
     nearest_features: int = _setting(
         5, 'the distance to a track is the mean of those to so many of its features, the nearest '
@@ -189,7 +189,7 @@ class Settings:
         'the detections out at the least total cost', dynamic=True)
     second_look: float = _setting(
         1.33, 'largest appearance distance of a match by overlap, in shares of '
-        'max_cosine_distance; lost tracks then match by overlap as well, and nobody takes a '
+        'max_cosine_distance; lost tracks then match by overlap as well, and no track takes a '
         'stranger that stands in the right place; 0: appearance has no say in overlap',
         minimum=0.0, maximum=10.0, dynamic=True)
     covered_share: float = _setting(
@@ -201,7 +201,7 @@ class Settings:
         maximum=10.0, dynamic=True)
     reach: bool = _setting(
         True, 'a new track may take a detection that it does not overlap, within its motion '
-        'gate, if nobody else wants it: fast objects in few images', dynamic=True)
+        'gate, if no other track wants it: fast objects in few images', dynamic=True)
     noise_rate: float = _setting(
         30.0, "image rate that the noise of the filter's velocity is meant for; with images less "
         'often a velocity is less certain; 0: the same at every rate (the paper)', unit='Hz',

@@ -2,8 +2,8 @@
 """
 Follow the nearest person: turns ``tracks`` (with ``world`` on) and ``odom`` into ``cmd_vel``.
 
-It keeps to one person as long as that track lives, stays 1.2 m away, and stops when nobody is
-there. It looks out for nothing else: keep the emergency stop at hand.
+It keeps to one person as long as that track lives, stays 1.2 m away, and stops when no one is
+there. It looks out for nothing else: keep the emergency stop within reach.
 """
 import math
 from contextlib import suppress

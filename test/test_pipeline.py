@@ -17,7 +17,7 @@ SETTINGS = Settings(frame_rate=10.0, max_age=1.0)
 
 
 class Encoder:
-    """Gives every box the same feature; fails while told to."""
+    """Gives every box the same feature; fails on request."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []

@@ -278,7 +278,7 @@ def train(options: argparse.Namespace) -> None:
     start = time.monotonic()
     # Reading the data and writing the networks take their part of the time.
     limit = options.seconds - (start - begin) - options.reserve
-    told = saved = start
+    logged = saved = start
     step = 0
 
     def scores() -> dict[str, Any]:
@@ -323,8 +323,8 @@ def train(options: argparse.Namespace) -> None:
         # The host would run ahead of the device without bound, and of the clock.
         if device.type == 'cuda' and step % 4 == 0:
             torch.cuda.synchronize()
-        if now - told > options.tell or step == 1:
-            told = now
+        if now - logged > options.tell or step == 1:
+            logged = now
             tell(step=step, seconds=round(now - start, 1),
                  crops_per_second=round(step * len(seen) / max(now - start, 1e-3)),
                  losses={learner.student.name: {k: round(v.item(), 4) for k, v in own.items()}

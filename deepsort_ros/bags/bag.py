@@ -64,7 +64,7 @@ class WorldSource:
 
 
 class BagError(ValueError):
-    """A bag cannot be read or written, or a topic cannot be told; the message says which."""
+    """A bag cannot be read or written, or a topic is ambiguous; the message says which."""
 
 
 class BagReader:
@@ -267,7 +267,7 @@ def convert(source: Path, target: Path, settings: Settings,
     :param progress: called with messages read and messages in all.
     :param version: of the metadata of the new bag, as for :class:`TrackWriter`.
     :param world: topics of the world, where the settings ask for it.
-    :raises BagError: a bag cannot be read or written, or a topic cannot be told.
+    :raises BagError: a bag cannot be read or written, or a topic is ambiguous.
     """
     start = time.perf_counter()
     summary, ignored, late = BagSummary(), Counter[str](), 0

@@ -131,7 +131,7 @@ def cluster(scheduler: str | None, workers: int | None, tasks: int) -> Iterator[
 
     :param scheduler: ``tcp://HOST:PORT``; :param workers: processes to start here; None: as many
         as cores and memory allow.
-    :raises BagError: nobody answers at that address.
+    :raises BagError: no scheduler answers at that address.
     """
     from dask.system import CPU_COUNT
     from distributed import Client

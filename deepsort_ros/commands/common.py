@@ -79,7 +79,7 @@ def add_first_frame(parser: argparse.ArgumentParser, option: str, what: str) -> 
 def add_pairing(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how truth and results are read."""
     parser.add_argument('--class', dest='class_id', type=int, metavar='N',
-                        help='class of the truth (column 8) that counts, in place of pedestrians; '
+                        help='class of the truth (column 8) that counts, instead of pedestrians; '
                         'of results with classes, those of it')
     add_first_frame(parser, '--first-frame', 'the results')
     add_first_frame(parser, '--truth-first-frame', 'the truth')

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     parser = add_command(
         commands, 'evaluate-reid', run, 'score the appearance network on crops',
         'Rank-1, 5, 10 and mAP by the Market-1501 protocol: one query per identity and camera, '
-        'found by other cameras only. Where nobody is seen by two cameras, the first crop of '
+        'found by other cameras only. Where no one is seen by two cameras, the first crop of '
         'each identity searches all others. Also measures how far apart same and different '
         'people are in one camera, and recommends max_cosine_distance.',
         'deepsort evaluate-reid Market-1501 --picture ranked.jpg')

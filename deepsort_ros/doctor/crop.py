@@ -40,7 +40,7 @@ def check(pairs: Sequence[tuple[str, str]], progress: Callable[[str], object],
     """
     Compute the same crop on every engine and device.
 
-    :param command: of the child for an engine and a device, in place of this module.
+    :param command: of the child for an engine and a device, instead of this module.
     """
     found: list[Check] = []
     reference: Any = None

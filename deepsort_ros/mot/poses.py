@@ -50,7 +50,7 @@ class Poses:
 def find_poses(folder: Path, size: tuple[int, int], poses: Path | None = None,
                calibration: Path | None = None) -> Poses | None:
     """
-    Return the poses of a sequence, None when it has none and nobody names any.
+    Return the poses of a sequence, None when it has none and none are named.
 
     :param folder: of the sequence, whose ``poses.txt`` and ``calib.txt`` count unless others are
         named; :param size: width and height of the images in pixels.

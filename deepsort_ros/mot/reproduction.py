@@ -2,7 +2,7 @@
 The published evaluation, from images and detections to its table.
 
 Features, hours on a CPU, are computed once: a run that was killed goes on where it was. Tracking
-and evaluation, a minute, are done anew each time.
+and evaluation, a minute, are repeated each time.
 """
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class StoredFeatures:
         self._rows = slice(0, 0)
 
     def describe(self) -> dict[str, Any]:
-        """Return the file, in place of device and model."""
+        """Return the file, instead of device and model."""
         return {'features': str(self.table.path)}
 
     @property
@@ -218,8 +218,8 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     :param history: file for the states and distances of all tracks (:mod:`.history`).
     :param poses: of the camera, None without.
     :param world: file for the positions of the tracks (:mod:`.positions`).
-    :param scores: write score and class of each track's last detection into columns 7 and 8, in
-        place of the 1 and -1 of the reference.
+    :param scores: write score and class of each track's last detection into columns 7 and 8,
+        instead of the 1 and -1 of the reference.
     :raises MotFileError: a frame cannot be read.
     :raises OSError: the results cannot be written.
     """

@@ -46,7 +46,7 @@ class Frame:
     An image and its detections.
 
     :param stamp: nanoseconds.
-    :param detections: None when nobody looked for objects in this image: tracks are predicted.
+    :param detections: None when no detector looked at this image: tracks are predicted.
     :param image: (H, W, 3) uint8, or None where there is none (motion only).
     :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
     :param view: where the camera was, None where that is not known or not wanted.

@@ -55,7 +55,7 @@ class Looks:
         self.error = None
 
     def forget(self) -> None:
-        """Let go of the crops kept; try a failed encoder again."""
+        """Drop the crops kept; try a failed encoder again."""
         self._kept.clear()
         self.error = None
 
@@ -98,7 +98,7 @@ class Looks:
         return features, count + len(kept)
 
     def keep(self, tracks: Tracks) -> None:
-        """Keep what tracks looked like; let go of those that ended or have a newer feature."""
+        """Keep what tracks looked like; drop those that ended or have a newer feature."""
         if not self._spared and not len(self._kept):
             return
         seen = list(zip(tracks.id.tolist(), tracks.detection_index.tolist()))

@@ -86,7 +86,7 @@ def read_market1501(folder: Path, distractors: bool = False,
 
     Identity -1 (junk) is left out.
 
-    :param distractors: keep identity 0, people who are nobody's match.
+    :param distractors: keep identity 0, people who match no one.
     :param size: H, W; images of others are resized.
     :raises DatasetError: no folder, no image, a name of another form, or a damaged image.
     """
@@ -173,7 +173,7 @@ def retrieval_test(crops: Crops) -> RetrievalTest:
     """
     Make a test of crops: one query per identity and camera, the first of each.
 
-    Where nobody is seen by two cameras, the first crop of each identity searches all others.
+    Where no one is seen by two cameras, the first crop of each identity searches all others.
     """
     pairs = np.unique(np.stack((crops.identity, crops.camera), axis=1), axis=0, return_index=True)
     cross_camera = len(np.unique(pairs[0][:, 0])) < len(pairs[0])

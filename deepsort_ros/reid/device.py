@@ -185,7 +185,7 @@ def join_group() -> tuple[int, int]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back MindSpore's own pages of warnings; what matters is said once, by us."""
+    """Hold back MindSpore's own pages of warnings; what matters is logged once, by us."""
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict
                if name.split('.')[0] == 'ME' or name.startswith('mindspore')]
     levels = [logger.level for logger in loggers]

@@ -67,7 +67,7 @@ def to_people(feature: NDArray[np.float32],
     """
     Return the distances of crops to their own person and to all others of the same camera.
 
-    Crops of identity 0 or below are nobody's match and left out, as are people of one crop.
+    Crops of identity 0 or below match no one and are left out, as are people of one crop.
 
     :param feature: (N, D) unit rows, one for each crop.
     """

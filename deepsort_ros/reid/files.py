@@ -27,7 +27,7 @@ def resolve(model: str) -> Path:
 
     :param model: a path, ``bundled`` for the checkpoint installed with the package, or ``hub``
         for the published one once it has been fetched.
-    :raises CheckpointError: there is no such file, or another in place of the published one.
+    :raises CheckpointError: there is no such file, or another instead of the published one.
     """
     if model == BUNDLED:
         try:

@@ -19,7 +19,7 @@ def note(model: str, **values: Any) -> Path:
     """
     Write values into the metadata of an ONNX file, or else into the file beside the model.
 
-    What is said there already stays; a file beside an ONNX model, which wins over its metadata,
+    Entries that exist already stay; a file beside an ONNX model, which wins over its metadata,
     is written to when there is one.
 
     :param model: as the setting; :param values: some of :data:`deepsort_ros.reid.model.KEYS`.

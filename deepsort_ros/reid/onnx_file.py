@@ -54,7 +54,7 @@ def read_onnx(path: Path) -> Signature:
 
 def write_metadata(path: Path, key: str, value: str) -> None:
     """
-    Set an entry of a model's metadata; all else stays as it is, byte for byte.
+    Set an entry of a model's metadata; the rest stays as it is, byte for byte.
 
     :raises ModelError: not an ONNX file.
     :raises OSError: it cannot be written.

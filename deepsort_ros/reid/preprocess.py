@@ -80,7 +80,7 @@ def keep(image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
     """
     Return the crops of (N, 4) boxes, (H, W, 3) uint8 in RGB order each; None for no pixel.
 
-    They share no memory, so that each goes when it is let go of.
+    They share no memory, so that each goes when it is released.
 
     :param size: H, W.
     """

@@ -69,16 +69,16 @@ def try_device(name: str, device_id: int | None, *,
     :param progress: called with a line of text now and then while it takes long; what it raises
         ends the child and reaches the caller.
     :param timeout: seconds until the child is given up.
-    :param command: of the child, in place of this module.
+    :param command: of the child, instead of this module.
     """
-    told, fault, taken = ask(
+    answer, fault, taken = ask(
         command or [sys.executable, '-m', __name__, name,
                     '' if device_id is None else str(device_id)],
         f'trying the device {name}', timeout, progress)
-    if told is None:
+    if answer is None:
         return Probe(fault, seconds=taken)
-    fault = with_cure(told['fault']) if told.get('fault') else ''
-    return Probe(fault, str(told.get('chip', '')), taken)
+    fault = with_cure(answer['fault']) if answer.get('fault') else ''
+    return Probe(fault, str(answer.get('chip', '')), taken)
 
 
 def ask(command: Sequence[str], what: str, timeout: float,
@@ -102,9 +102,9 @@ def ask(command: Sequence[str], what: str, timeout: float,
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         taken = time.monotonic() - started
-        told = _result(_text(output))
-        if told is not None:
-            return told, '', taken
+        answer = _result(_text(output))
+        if answer is not None:
+            return answer, '', taken
         fault = (_reason(child.returncode, _text(errors)) if ended
                  else f'it did not answer within {timeout:g} s')
     return None, with_cure(fault), taken
@@ -182,7 +182,7 @@ def compute(name: str, device_id: int | None) -> str:
     layer.weight.set_dtype(kind)
     output = layer(ms.Tensor(np.ones((1, 3, 8, 8)), kind)).asnumpy()
     if output[0, 0, 4, 4] != 27.0:
-        raise ArithmeticError(f'a convolution gave {output[0, 0, 4, 4]} in place of 27')
+        raise ArithmeticError(f'a convolution gave {output[0, 0, 4, 4]} instead of 27')
     try:
         return str(ms.hal.get_device_name(device_id or 0, name)) if name != 'CPU' else ''
     except Exception:  # noqa: B902 a name is not worth a failure
@@ -193,12 +193,12 @@ def main(arguments: Sequence[str]) -> int:
     """Try the device ``NAME ID`` in this process and print what came of it."""
     name, number = arguments
     try:
-        told = {'chip': compute(name, int(number) if number else None), 'fault': ''}
+        answer = {'chip': compute(name, int(number) if number else None), 'fault': ''}
     except Exception as error:  # noqa: B902 whatever a device throws is its reason
         lines = [line.strip() for line in str(error).splitlines() if line.strip(' -')]
         line = next((line for line in lines if TELLING.search(line)), (lines or [''])[0])
-        told = {'chip': '', 'fault': f'{type(error).__name__}: {line[:300]}'}
-    print(f'\n{MARK}{json.dumps(told)}', flush=True)
+        answer = {'chip': '', 'fault': f'{type(error).__name__}: {line[:300]}'}
+    print(f'\n{MARK}{json.dumps(answer)}', flush=True)
     # Past the unloading of the device, which may hang.
     os._exit(0)
 

@@ -37,7 +37,7 @@ class Recipe:
 
 RECIPES = {
     # Label smoothing, batch-hard triplets (arXiv 1703.07737), warm-up and random erasing, as
-    # put together in arXiv 1903.07071.
+    # collected in arXiv 1903.07071.
     'default': Recipe(1e-3, momentum=0.0, label_smoothing=0.1, triplet=True, padding=6,
                       erasing=True),
     # What the published checkpoint was trained with: softmax and SGD.

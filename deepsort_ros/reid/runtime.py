@@ -96,12 +96,12 @@ def plugin_fault(name: str) -> str:
         return ''
     try:
         from mindspore._c_expression import MSContext
-        told = str(MSContext.get_instance().load_plugin_error()).strip()
+        reason = str(MSContext.get_instance().load_plugin_error()).strip()
     except (ImportError, AttributeError, RuntimeError):
-        told = ''
-    # It tells of the one plugin that it tried.
-    told = first_line(told) if name.lower() in told else ''
-    return told or f'this MindSpore is not built for {name}'
+        reason = ''
+    # It names the one plugin that it tried.
+    reason = first_line(reason) if name.lower() in reason else ''
+    return reason or f'this MindSpore is not built for {name}'
 
 
 def device_count(name: str) -> int:

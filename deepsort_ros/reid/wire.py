@@ -71,7 +71,7 @@ def text(value: Value) -> str:
     :raises WireError: it is none.
     """
     if isinstance(value, int):
-        raise WireError('a number in place of a string')
+        raise WireError('a number instead of a string')
     try:
         return str(value, 'utf-8')
     except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ def message(value: Value) -> memoryview:
     :raises WireError: it is a number.
     """
     if isinstance(value, int):
-        raise WireError('a number in place of a message')
+        raise WireError('a number instead of a message')
     return value
 
 

@@ -1,4 +1,4 @@
-"""The two inputs of the node: from messages as they come to frames in the order of stamps."""
+"""The two inputs of the node: from messages as they arrive to frames in the order of stamps."""
 from __future__ import annotations
 
 import math

@@ -39,18 +39,18 @@ TOPICS = (
     Topic('tracks', 'deepsort_ros/msg/TrackArray', 'out',
           'one for every image with detections, under the header of the image'),
     Topic('tracks/detections', 'vision_msgs/msg/Detection2DArray', 'out',
-          'the same tracks with `id` filled in; only while somebody subscribes'),
+          'the same tracks with `id` filled in; only while subscribed'),
     Topic('tracks/annotations', 'visualization_msgs/msg/ImageMarker', 'out',
           'their boxes as lines, for viewers that lay them over the image (Foxglove); only while '
-          'somebody subscribes'),
+          'subscribed'),
     Topic('tracks/world', 'vision_msgs/msg/Detection3DArray', 'out',
           'the tracks with a position in `fixed_frame`, with covariance; only with `world`, while '
-          'somebody subscribes'),
+          'subscribed'),
     Topic('tracks/markers', 'visualization_msgs/msg/MarkerArray', 'out',
           'the same as cylinders or boxes with names, velocities and trails, for RViz and '
-          'Foxglove; only with `world`, while somebody subscribes'),
+          'Foxglove; only with `world`, while subscribed'),
     Topic('~/overlay', 'sensor_msgs/msg/Image', 'out',
-          'the image with boxes, ids and trails; only while somebody subscribes'),
+          'the image with boxes, ids and trails; only while subscribed'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out',
           'once a second: inputs, tracking and appearance, problems in words'),
 )

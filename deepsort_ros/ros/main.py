@@ -71,7 +71,7 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
     """Run the node, or those of all cameras, until a signal; return the exit code."""
     start = time.monotonic()
     # Once it has seen a block of this size freed, glibc keeps the memory of images for the next
-    # ones; else the kernel takes it back and zeroes it anew, which costs more than the copying.
+    # ones; else the kernel takes it back and zeroes it again, which costs more than the copying.
     bytes(31 << 20)
     # Read by OpenCV as it is imported.
     os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(MAX_PIXELS))

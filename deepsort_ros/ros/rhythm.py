@@ -14,12 +14,12 @@ from deepsort_ros.pipeline import NANOSECONDS
 # Intervals that are remembered, of images and of answers.
 MEMORY = 20
 # Of answers, intervals up to this many times the median are the detector's; longer ones are
-# silence. Of these the longest counts but for one in MEMORY: an image may be lost.
+# silence. Of these the longest counts except one in MEMORY: an image may be lost.
 SILENCE = 2.0
 SHARE = 0.9
 # With fewer intervals between answers the next one may still be longer.
 ENOUGH = 5
-# Nanoseconds after a first answer in which nobody knows yet when the second is due.
+# Nanoseconds after a first answer in which it is unknown when the second is due.
 UNKNOWN = NANOSECONDS
 
 
@@ -54,12 +54,12 @@ class Rhythm:
 
     @property
     def image_interval(self) -> int | None:
-        """Return the usual time from image to image, None while nobody knows."""
+        """Return the usual time from image to image, None while unknown."""
         return sorted(self._images)[len(self._images) // 2] if self._images else None
 
     @property
     def interval(self) -> int | None:
-        """Return the longest usual time from answer to answer, None while nobody knows."""
+        """Return the longest usual time from answer to answer, None while unknown."""
         if not self._answers:
             return None
         ordered = sorted(self._answers)

@@ -106,7 +106,7 @@ def missing_stamps(name: str, publishers: Iterable[Any]) -> str:
     """
     nodes = {f'{p.node_namespace.rstrip("/")}/{p.node_name}' for p in publishers}
     instead = 'the time they arrive' if name == 'image' else 'the stamp of the last image'
-    return (f'messages with a stamp of zero, published by {", ".join(sorted(nodes)) or "nobody"}: '
+    return (f'messages with a stamp of zero, published by {", ".join(sorted(nodes)) or "none"}: '
             f'{instead} stands in for it')
 
 

@@ -29,7 +29,7 @@ from deepsort_ros.ros import parameters
 from deepsort_ros.ros.distro import ClockType
 from deepsort_ros.ros.frames import ImageMessage
 from deepsort_ros.ros.frames import track_pair
-from deepsort_ros.ros.health.log import told
+from deepsort_ros.ros.health.log import logged
 from deepsort_ros.ros.health.qos import publisher_events
 from deepsort_ros.ros.health.qos import reliable_qos
 from deepsort_ros.ros.health.self_report import SelfReport
@@ -120,7 +120,7 @@ class TrackerNode(LifecycleNode):
 
     # Lifecycle
 
-    @told
+    @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create publishers and services, load and compile the network."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
@@ -159,7 +159,7 @@ class TrackerNode(LifecycleNode):
                 break
         return SUCCESS
 
-    @told
+    @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         self._inputs.subscribe()
@@ -168,7 +168,7 @@ class TrackerNode(LifecycleNode):
         self._active = True
         return super().on_activate(state)
 
-    @told
+    @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and forget what waits; tracks live on."""
         self._active = False
@@ -177,9 +177,9 @@ class TrackerNode(LifecycleNode):
         self._forget_waiting('inactive')
         return super().on_deactivate(state)
 
-    @told
+    @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Destroy publishers and services, drop the tracks, let go of the network."""
+        """Destroy publishers and services, drop the tracks, release the network."""
         self._configured = False
         self._worker.request(self._appearance.leave)
         if not self._restart()[0].wait(HANGING):
@@ -198,7 +198,7 @@ class TrackerNode(LifecycleNode):
             self.destroy_timer(timer)
         return SUCCESS
 
-    @told
+    @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop taking messages; the process stays until it gets a signal."""
         return self.on_deactivate(state) if self._active else SUCCESS

@@ -208,7 +208,7 @@ class WorldTopics:
             if name in topics:
                 values[f'{name}_topic'] = topics[name]
                 if not self._node.count_publishers(topics[name]):
-                    warnings.append(f'nobody publishes {topics[name]}')
+                    warnings.append(f'{topics[name]} has no publisher')
         values['waiting'] = self._inputs.waiting()
         values['transforms_ignored'] = self._inputs.ignored_transforms
         return warnings, fine, values

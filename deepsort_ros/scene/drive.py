@@ -55,7 +55,7 @@ class DriveSummary:
 
 @dataclass(frozen=True)
 class _Person:
-    """Somebody who walks to and fro: start and end in m, seconds of one way."""
+    """A person who walks to and fro: start and end in m, seconds of one way."""
 
     look: Look
     start: NDArray[np.float64]

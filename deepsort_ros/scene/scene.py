@@ -2,7 +2,7 @@
 The sample scene: people walk over a square, cross and hide each other, with known truth.
 
 Everything is drawn and chosen by the code and a seed, so the scene can be shipped and shown
-freely, and two runs give the same files. The truth follows MOTChallenge: whoever leaves the image
+freely, and two runs give the same files. The truth follows MOTChallenge: who leaves the image
 and comes back is a new trajectory, hidden people stay in the truth while they are in the image.
 """
 from __future__ import annotations

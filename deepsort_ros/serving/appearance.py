@@ -79,7 +79,7 @@ class Appearance:
         return done
 
     def leave(self) -> None:
-        """Let go of the network."""
+        """Release the network."""
         self._network.leave(self)
         self._failure = None
         self._backoff = Backoff()

@@ -1,4 +1,4 @@
-"""When to try again what has failed: ever less often."""
+"""When to try again what has failed: at growing intervals."""
 from __future__ import annotations
 
 import math
@@ -45,5 +45,5 @@ class Backoff:
         self._failing = False
 
     def reset(self) -> None:
-        """Allow an attempt at once; waits begin anew."""
+        """Allow an attempt at once; waits start from the shortest."""
         self._wait = self._retry_at = 0.0

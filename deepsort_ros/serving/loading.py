@@ -49,12 +49,12 @@ class Loading:
             self._thread.join()
 
     def _repeat(self) -> None:
-        told = ''
+        logged = ''
         while not self._ended.wait(REPEAT):
             step = self._step
             # A step that has only begun has just been logged.
             if step and time.monotonic() - step[1] >= REPEAT / 2:
                 text = self.text
-                if text and text != told:
+                if text and text != logged:
                     self._log(text)
-                told = text
+                logged = text

@@ -1,4 +1,4 @@
-"""Crops of all cameras that wait for the network: what goes next, and what fails with whom."""
+"""Crops of all cameras that wait for the network: what goes next, and what fails together."""
 from __future__ import annotations
 
 import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 class Queue:
     """
-    Requests in the order of their arrival; whoever has crops left goes behind the others.
+    Requests in the order of their arrival; a camera with crops left goes behind the others.
 
     :meth:`add` may be called from any thread, the other methods by the thread of the network.
 

@@ -35,12 +35,12 @@ class SharedEncoder:
     """
     Loads the network once and puts the crops of all cameras that wait into one batch.
 
-    Nobody waits for others to come: what is there when the network is free goes together, as
-    far as it fits into the largest of ``batch_buckets``; a camera with more crops than that
+    Crops do not wait for more to come: those there when the network is free go together, as
+    far as they fit into the largest of ``batch_buckets``; a camera with more crops than that
     takes turns with the others. A batch that fails is tried camera by camera, so that each gets
     its own error. When memory runs out, fewer crops go at once from then on.
 
-    A network that cannot be loaded is tried again by itself, ever less often. Loading keeps no
+    A network that cannot be loaded is retried at growing intervals. Loading keeps no
     camera from tracking: meanwhile :meth:`encode` raises :class:`Unavailable`.
 
     All methods may be called from any thread.
@@ -131,7 +131,7 @@ class SharedEncoder:
         return done
 
     def leave(self, user: object) -> None:
-        """Need the network no more; without users it is let go of."""
+        """Need the network no more; without users it is released."""
         with self._changed:
             self._users.discard(user)
             self._changed.notify()
@@ -145,14 +145,14 @@ class SharedEncoder:
 
     def reload(self, failing_since: float) -> None:
         """
-        Load the network anew, unless it has worked for some camera.
+        Reload the network, unless it has worked for some camera.
 
         :param failing_since: steady-clock seconds.
         """
         with self._changed:
             if self._encoder is None or self._worked_at >= failing_since:
                 return
-            _log.warning('the appearance network keeps failing: it is loaded anew')
+            _log.warning('the appearance network keeps failing: it is reloaded')
             self._encoder = None
             self._changed.notify()
 
@@ -225,7 +225,7 @@ class SharedEncoder:
                     self._encoder = self._load_error = self._queue.limit = None
                     self._backoff = Backoff()
                 if self._encoder is None:
-                    self._queue.refuse(Unavailable('the network is loaded anew'))
+                    self._queue.refuse(Unavailable('the network is reloaded'))
                 encoder = self._encoder
                 batch = (self._queue.next(self._settings.batch_buckets[-1])
                          if self._settings else [])
@@ -244,7 +244,7 @@ class SharedEncoder:
         return bool(self._users and self._encoder is None and self._backoff.due)
 
     def _patience(self) -> float | None:
-        """Return the seconds until there may be work that nobody notifies of."""
+        """Return the seconds until there may be work that arrives without a notification."""
         return self._backoff.left if self._users and self._load_error else None
 
     def _load(self) -> None:

@@ -33,9 +33,9 @@ class TrackerConfig:
     :param score_noise: the measurement noise of a detection shrinks with its score, on a scale
         of 0 to 1 (NSA Kalman filter of GIAOTracker, arXiv 2202.11983).
     :param feature_momentum: share of a track's newest feature in the next one, 0 to below 1; 0
-        keeps features as they come. With ``nn_budget`` 1 this is the exponential moving average
+        keeps features unchanged. With ``nn_budget`` 1 this is the exponential moving average
         of StrongSORT (arXiv 2202.13514).
-    :param size_state: the filter's state holds width and height in place of aspect and height
+    :param size_state: the filter's state holds width and height instead of aspect and height
         (BoT-SORT, arXiv 2206.14651).
     :param nearest_features: a track's distance is the mean of those to so many of its features,
         the nearest ones, but no more than half; 1: to the nearest.
@@ -49,7 +49,7 @@ class TrackerConfig:
     :param rejoin: largest appearance distance, in shares of ``max_cosine_distance``, at which a
         track that is confirmed is a lost one that looks like it; 0: never.
     :param reach: a new track may take a detection anywhere in its motion gate, though it overlaps
-        none, if nobody else wants it: fast objects in few images.
+        none, if no other track wants it: fast objects in few images.
     :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
         images come, the less is known about the velocity of a track.
     :param motion_weight: share of the motion distance in the cost of a match by appearance, 0 to

@@ -1,7 +1,8 @@
 """
 Which detections need an appearance feature.
 
-Those go without whose match motion settles, and those that no track could claim by appearance.
+A detection needs none when motion settles its match, or when no track could claim it by
+appearance.
 Not of the DeepSORT paper, which computes a feature for every detection.
 """
 from __future__ import annotations

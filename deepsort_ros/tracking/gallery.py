@@ -269,7 +269,7 @@ def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
     if nearest == 1:
         closest: NDArray[np.float32] = 1.0 - cosine.max(axis=1)
         return closest
-    # Of few features no more than half: somebody who turned round has two looks.
+    # Of few features no more than half: someone who turned round has two looks.
     taken = np.minimum(nearest, (count + 1) // 2)
     if nearest < cosine.shape[1]:
         cosine = np.partition(cosine, -nearest, axis=1)[:, -nearest:]

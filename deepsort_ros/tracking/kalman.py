@@ -2,7 +2,7 @@
 The constant-velocity Kalman filter of DeepSORT for all tracks at once.
 
 The state is (cx, cy, a, h) and its velocity, the measurement (cx, cy, a, h) (arXiv 1703.07402,
-section 2.1); or, in the form :data:`SIZE`, the width in place of the aspect ratio a. Every matrix
+section 2.1); or, in the form :data:`SIZE`, the width instead of the aspect ratio a. Every matrix
 of this filter is diagonal in those four components, so its 8 x 8 covariance is four independent
 2 x 2 blocks (position, velocity) and the whole filter has a closed form: no matrix is ever built
 or inverted.

@@ -186,7 +186,7 @@ class Matcher:
 
     def _by_reach(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                   seen: Observed) -> Matching:
-        """Match new tracks anywhere in their motion gates, where nobody else wants the same."""
+        """Match new tracks anywhere in their motion gates, where no other track wants the same."""
         row, column = association.gate(self._table.kalman.take(candidates, axis=1),
                                        seen.measurement[left], self._form)
         if self._config.class_gating:

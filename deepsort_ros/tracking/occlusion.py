@@ -1,4 +1,4 @@
-"""Which detections cover each other: what a covered one looks like is partly somebody else."""
+"""Which detections cover each other: what a covered one looks like is partly someone else."""
 from __future__ import annotations
 
 import numpy as np

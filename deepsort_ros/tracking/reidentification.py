@@ -3,7 +3,7 @@ Tracks that come back under their id after they had ended.
 
 A confirmed track whose ``max_age`` is over goes dormant: it stays in the table, takes no part in
 matching and is not reported. When a new track is confirmed, it is compared with the dormant ones
-by appearance alone, for by then nobody knows where a person may have gone; the mean of several
+by appearance alone, for by then a person may have gone anywhere; the mean of several
 features is compared, so that one bad crop decides nothing. Where they agree the new track was the
 old one.
 """

@@ -61,7 +61,7 @@ class Tracker:
     def configure(self, config: TrackerConfig) -> None:
         """Use other settings from the next update on; tracks live on."""
         if config.size_state != self._config.size_state:
-            # What was known about the width starts anew; the rest goes on.
+            # What was known about the width starts over; the rest goes on.
             shape = boxes.reported(self._table.kalman[0], self._form.tlwh)
             form = kalman_form(config)
             self._table.kalman[:, :, 2] = kalman.initiate(form.measure(shape), form)[:, :, 2]
@@ -223,7 +223,7 @@ class Tracker:
         (:mod:`~deepsort_ros.tracking.demand`). Such a track needs a feature about once in
         ``feature_interval`` images all the same, and soon when it has none, in turns.
 
-        A caller may keep the crops that went without. Once the gate of their track admits a
+        A caller may keep the crops of those without. Once the gate of their track admits a
         detection that is open, the last one is needed as well, and all of them when the track
         was lost: that tells best whether this is it. Their features go to :meth:`describe`.
 
@@ -362,7 +362,7 @@ class Tracker:
 
     def ahead(self, dt: float) -> Tracks:
         """
-        Return all tracks as predicted for an image in which nobody looked for objects.
+        Return all tracks as predicted for an image that no detector looked at.
 
         Confirmed ones are reported as lost, counted as if this were the next image. Nothing
         changes: the next update goes on from the last one.

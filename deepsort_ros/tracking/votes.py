@@ -84,7 +84,7 @@ class ClassVotes:
         return chosen
 
     def start(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
-        """Begin anew in (N,) slots with one vote each."""
+        """Start over in (N,) slots with one vote each."""
         missing = int(slots.max(initial=-1)) + 1 - len(self._winner)
         if missing > 0:
             missing = max(missing, len(self._winner))

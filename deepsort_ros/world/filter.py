@@ -1,7 +1,7 @@
 """
 Constant velocity on the ground, for all tracks at once, with errors of two kinds kept apart.
 
-What errs the same way in every image (kerbs, pitch, somebody's height) does not average out. A
+What errs the same way in every image (kerbs, pitch, someone's height) does not average out. A
 Kalman filter that takes it for noise becomes certain and wrong; so the filter averages the white
 part alone, and the rest is added to what it reports.
 """

@@ -3,7 +3,7 @@ How far away things are, by where they stand and by how high they look.
 
 A box whose foot stands on the ground has one depth; a thing of known height has another. Both err
 in two ways: differently in every image (``white``: the box's edges), and in the same way for as
-long as the thing is seen (``same``: kerbs, pitch of the camera, how tall somebody is). A filter
+long as the thing is seen (``same``: kerbs, pitch of the camera, how tall someone is). A filter
 must know which is which, or it becomes certain and wrong.
 """
 from __future__ import annotations

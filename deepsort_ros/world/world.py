@@ -159,7 +159,7 @@ class World:
 
     def _depths(self, view: View, ids: NDArray[np.int64], tlwh: NDArray[np.float64],
                 class_id: NDArray[np.object_]) -> NDArray[np.float64]:
-        """Return how far tracks were from the camera, infinite where nobody knows."""
+        """Return how far tracks were from the camera, infinite where unknown."""
         depth = locate(View(view.camera, view.pose, view.base), tlwh, self._kinds.look(class_id),
                        self.config.plane).depth
         if self.config.positions and len(self._states.id):

@@ -1,4 +1,4 @@
-"""What is missing is said, with what helps, and nothing that is missing stops the doctor."""
+"""The doctor reports what is missing and how to cure it, and never stops because of it."""
 import builtins
 import importlib.util
 import json

@@ -161,7 +161,7 @@ def test_files_that_count_from_zero_are_read_when_said(tmp_path: Path) -> None:
 
 
 def walk(shift: int = 0, left: float = 0.0) -> list[str]:
-    """Return somebody who walks by a twentieth of the width per frame, ``shift`` frames later."""
+    """Return someone who walks by a twentieth of the width per frame, ``shift`` frames later."""
     return [mot15(frame, 1, f'{left + frame - shift},0,20,40') for frame in range(3, 40)]
 
 

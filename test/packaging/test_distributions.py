@@ -82,7 +82,7 @@ MEMBERS = {
     'resolve_topic_name', 'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg',
     'topic_name', 'trigger_activate', 'trigger_configure', 'try_shutdown',
     'undeclare_parameter', 'unregister',
-    # Of other objects as well, which cannot be told apart here.
+    # Of other objects as well, which cannot be distinguished here.
     'init', 'name', 'publishers', 'reset', 'subscriptions', 'value',
 }
 NOT_IN_HUMBLE = {'add_post_set_parameters_callback', 'add_pre_set_parameters_callback'}

@@ -1,4 +1,4 @@
-"""Which device is used, and what is said when it is another than the one asked for."""
+"""Which device is used, and what is reported when it is not the one asked for."""
 import logging
 import os
 from types import SimpleNamespace
@@ -41,10 +41,10 @@ def machine(monkeypatch, tmp_path):
 
 
 def test_a_device_is_tried_before_it_is_taken(machine):
-    told = []
-    assert select_device('auto', 1, told.append) == ('Ascend', '')
+    logged = []
+    assert select_device('auto', 1, logged.append) == ('Ascend', '')
     assert machine.calls == [('probe', 'Ascend', 1), ('set_device', 'Ascend', 1)]
-    assert told == ['trying the device Ascend: 10 s so far']
+    assert logged == ['trying the device Ascend: 10 s so far']
 
 
 def test_one_that_is_in_use_here_is_not_tried_again(machine):

@@ -27,11 +27,11 @@ def test_a_result_is_read_among_what_else_is_printed():
 
 def test_a_child_that_hangs_is_given_up_and_ended(monkeypatch):
     monkeypatch.setattr(probe, 'PATIENCE', 0.1)
-    told = []
-    result = try_device('Ascend', 0, progress=told.append, timeout=0.5,
+    logged = []
+    result = try_device('Ascend', 0, progress=logged.append, timeout=0.5,
                         command=child('import time', 'time.sleep(1000)'))
     assert result.fault == 'it did not answer within 0.5 s'
-    assert told[0].startswith('trying the device Ascend: ')
+    assert logged[0].startswith('trying the device Ascend: ')
     assert descendants_named('time.sleep(1000)') == []
 
 

@@ -1,7 +1,7 @@
 """
 The node with a device that fails as the file ``FAULT`` says.
 
-``lost``: while the file says so; ``dead``: until the network is loaded anew; ``room N``: for more
+``lost``: while the file says so; ``dead``: until the network is reloaded; ``room N``: for more
 than N crops at once; ``slow``: takes long.
 """
 import os

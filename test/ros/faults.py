@@ -336,7 +336,7 @@ def lost(bench: Bench) -> None:
     bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
 
 
-@fault('the network fails until it is loaded anew')
+@fault('the network fails until it is reloaded')
 def dead(bench: Bench) -> None:
     bench.device.write_text('dead')
     bench.tracking.track(boxes=BOXES)
@@ -348,7 +348,7 @@ def dead(bench: Bench) -> None:
         return bench.node.log().count('the appearance network works again') > before
     before = bench.node.log().count('the appearance network works again')
     bench.graph.spin_until(recovered, 30.0)
-    assert 'it is loaded anew' in bench.node.log()
+    assert 'it is reloaded' in bench.node.log()
     bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
 
 
@@ -394,9 +394,9 @@ def resets(bench: Bench) -> None:
     bench.tracking.send(bench.next(), boxes=BOXES)
     bench.graph.spin_until(lambda: (bench.folder / 'at work').exists())
     bench.device.unlink()
-    told = [bench.graph.call(Trigger, '/tracker/reset', Trigger.Request()).message
+    answers = [bench.graph.call(Trigger, '/tracker/reset', Trigger.Request()).message
             for _ in range(2)]
-    assert told == [f'all tracks dropped, session {before + more} begins' for more in (1, 2)]
+    assert answers == [f'all tracks dropped, session {before + more} begins' for more in (1, 2)]
     assert bench.tracking.track(boxes=BOXES)[0].session == before + 2
     (bench.folder / 'at work').unlink()
 

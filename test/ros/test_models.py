@@ -29,7 +29,7 @@ def features(tracking):
 
 
 def test_onnx_runtime_runs_the_bundled_network_without_mindspore(start_node, graph, tmp_path):
-    # Whoever imports MindSpore fails.
+    # Importing MindSpore fails.
     (tmp_path / 'mindspore.py').write_text('raise SystemExit("imported")')
     path = f'{tmp_path}{os.pathsep}{live.ROOT}'
     node = start_node(engine='onnxruntime', device='CPU', n_init=1, publish_features='true',

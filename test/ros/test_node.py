@@ -194,11 +194,11 @@ def test_topics_and_services_are_those_of_the_table(graph, node):
         'out': dict(graph.node.get_publisher_names_and_types_by_node('tracker', '/'))}
     compressed = '/image/compressed'
     for direction, present in ours.items():
-        told = {full(t.name): [t.type] for t in TOPICS if t.direction == direction
+        listed = {full(t.name): [t.type] for t in TOPICS if t.direction == direction
                 and not (direction == 'in' and 'only with `world' in t.meaning)}
-        told.pop(compressed, None)
+        listed.pop(compressed, None)
         added_by_rclpy = {'/rosout', '/parameter_events', '/tracker/transition_event', '/clock'}
-        assert told == {k: v for k, v in present.items() if k not in added_by_rclpy}
+        assert listed == {k: v for k, v in present.items() if k not in added_by_rclpy}
     services = dict(graph.node.get_service_names_and_types_by_node('tracker', '/'))
     assert {full(s.name): [s.type] for s in SERVICES}.items() <= services.items()
 

@@ -1,4 +1,4 @@
-"""Skipped images, empty images and wrong stamps are told apart, from messages to tracks."""
+"""Skipped images, empty images and wrong stamps are distinguished, from messages to tracks."""
 from __future__ import annotations
 
 import numpy as np
@@ -46,8 +46,8 @@ class Stream:
             if image >= IMAGES:
                 break
             if image in there or not silent:
-                told = stamp(image) + round((delay or 0) * SECOND)
-                messages.append((stamp(image) / SECOND + lag, 'detections', rounded(told), image))
+                given = stamp(image) + round((delay or 0) * SECOND)
+                messages.append((stamp(image) / SECOND + lag, 'detections', rounded(given), image))
             image += every[turn % len(every)]
         for now, kind, when, image in sorted(messages):
             self.alone(self.pairer.overdue(now))
@@ -157,8 +157,8 @@ def test_a_delay_that_is_wrong_is_told() -> None:
 
 
 @pytest.mark.parametrize('rounded, tolerance', [
-    (lambda told: int(told / 1e9 * 1e9), 0.0), (lambda told: told // 1000 * 1000, 0.001),
-    (lambda told: told // 1_000_000 * 1_000_000, 0.001)],
+    (lambda given: int(given / 1e9 * 1e9), 0.0), (lambda given: given // 1000 * 1000, 0.001),
+    (lambda given: given // 1_000_000 * 1_000_000, 0.001)],
     ids=['a float of seconds', 'microseconds', 'milliseconds'])
 def test_stamps_that_were_only_rounded_pair_and_are_no_problem(rounded, tolerance) -> None:
     stream = Stream(rounded=rounded, sync_tolerance=tolerance)

@@ -32,7 +32,7 @@ PATH = '/tmp/../etc/planted'
 
 @pytest.fixture(scope='module')
 def node(tmp_path_factory, domain):
-    """Start a node that tells of the files it opens; under sim time, which adds /clock."""
+    """Start a node that reports the files it opens; under sim time, which adds /clock."""
     process = live.NodeProcess(
         tmp_path_factory.mktemp('security'), domain, appearance='off', n_init=1,
         use_sim_time='true', program=(str(live.ROOT / 'test' / 'ros' / 'audited_node.py'),))
@@ -67,9 +67,9 @@ def test_the_policy_allows_what_the_running_node_does_and_no_more(node, graph):
 
 
 def test_the_policy_has_every_topic_and_service_of_the_table():
-    told = {direction: {full(t.name) for t in TOPICS if t.direction == direction}
+    listed = {direction: {full(t.name) for t in TOPICS if t.direction == direction}
             for direction in ('in', 'out')}
-    assert told['in'] <= allowed('subscribe') and told['out'] <= allowed('publish')
+    assert listed['in'] <= allowed('subscribe') and listed['out'] <= allowed('publish')
     assert {full(s.name) for s in SERVICES} <= allowed('reply')
     assert allowed('request') == set()
 

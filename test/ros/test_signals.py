@@ -81,12 +81,12 @@ def test_while_it_makes_its_executor(monkeypatch):
     context = Context()
     rclpy.init(context=context)
     context.shutdown()
-    told = []
-    monkeypatch.setattr(sys, 'unraisablehook', told.append)
+    raised = []
+    monkeypatch.setattr(sys, 'unraisablehook', raised.append)
     with pytest.raises(Exception, match='context|Context'):
         Executor(context=context)
     gc.collect()
-    assert not told
+    assert not raised
 
 
 def test_while_it_computes_features(start_node, graph):

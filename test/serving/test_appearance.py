@@ -1,4 +1,4 @@
-"""A network that fails is tried again, ever less often; one short of memory gets fewer crops."""
+"""A failed network is retried at growing intervals; one short of memory gets fewer crops."""
 import time
 
 import numpy as np

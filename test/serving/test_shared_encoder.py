@@ -1,4 +1,4 @@
-"""Cameras that share a network: one batch, everybody's own features, nobody else's faults."""
+"""Cameras that share a network: one batch, separate features, separate faults."""
 import threading
 
 import numpy as np

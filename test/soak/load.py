@@ -218,7 +218,7 @@ class Load:
         return future.result()
 
     def _listen(self) -> None:
-        """Subscribe to what is only published for somebody, or no longer."""
+        """Subscribe to what is only published for a subscriber, or no longer."""
         for listener in self._listeners:
             self.graph.node.destroy_subscription(listener)
         self._listeners = [] if self._listeners else [

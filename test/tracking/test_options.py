@@ -166,7 +166,7 @@ def test_ids_stay_ascending_and_a_removed_id_never_returns() -> None:
     removed: set[int] = set()
     returned, last_seen = 0, {}
     for number in range(600):
-        # People by turns in sight for twenty images, out of it for ten, and elsewhere after.
+        # People alternately in sight for twenty images, out of it for ten, and elsewhere after.
         present = np.flatnonzero((number + 7 * np.arange(12)) % 30 < 20)
         place = 150.0 * present + 37 * ((number + 7 * present) // 30)
         boxes = np.stack((place, np.full(len(place), 50.0), np.full(len(place), 40.0),

@@ -163,8 +163,8 @@ def test_a_new_track_knows_no_feature_of_one_that_ended() -> None:
 
 def test_class_is_the_majority_and_ties_keep_the_earlier_winner() -> None:
     tracker = Tracker(TrackerConfig())
-    told = ['cat', 'dog', 'dog', 'cat', 'cat']
-    winners = [see(tracker, LEFT, classes=[name]).class_id[0] for name in told]
+    seen = ['cat', 'dog', 'dog', 'cat', 'cat']
+    winners = [see(tracker, LEFT, classes=[name]).class_id[0] for name in seen]
     assert winners == ['cat', 'cat', 'dog', 'dog', 'cat']
 
 

@@ -64,7 +64,7 @@ def test_no_tracks_have_no_warps() -> None:
 
 
 def drive(places: list[float], fastest: float = 40.0) -> list[str]:
-    """Return what is said of the steps of a robot that is at these places, 10 times a second."""
+    """Return what is reported of a robot that is at these places, 10 times a second."""
     plausible = Plausible(fastest)
     poses = [view(x=place).centre for place in places]
     return [plausible.check(old, new, 0.1) for old, new in zip(poses, poses[1:])]

@@ -184,7 +184,7 @@ class Monitor:
             silent = True
             if name == 'detections' and assumed and publishers:
                 continue  # as its detector does when it sees nothing
-            why = ('nobody publishes it' if not publishers else
+            why = ('it has no publisher' if not publishers else
                    f'{publishers} publisher(s), but nothing arrives')
             warnings.append(f'no {name} for {silence:.0f} s on {topic}: {why}')
         unpaired = clock - self._paired_at

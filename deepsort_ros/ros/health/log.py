@@ -12,7 +12,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 
 LIBRARY = 'deepsort_ros'
-# Seconds after which the same problem may be told again.
+# Seconds after which the same problem may be logged again.
 REPEAT = 10.0
 
 
@@ -22,28 +22,28 @@ class NodeLog:
     def __init__(self, node: Node) -> None:
         """Log on behalf of a node."""
         self._logger = node.get_logger()
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     def warn(self, reason: str, text: str) -> None:
         """Warn, unless there was a warning for the same reason a short while ago."""
         now = time.monotonic()
-        if now - self._told.get(reason, -REPEAT) >= REPEAT:
-            self._told[reason] = now
+        if now - self._logged.get(reason, -REPEAT) >= REPEAT:
+            self._logged[reason] = now
             self._logger.warning(text)
 
 
-def told(transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
+def logged(transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
          ) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
     """Have a transition of the lifecycle log what it raises: rclpy passes over it in silence."""
     @wraps(transition)
-    def tell(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+    def wrapper(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return transition(node, state)
         except Exception as error:
             if node.context.ok():  # a shutdown in the middle is no news
                 node.get_logger().error(f'{transition.__name__[3:]}: {error}')
             raise
-    return tell
+    return wrapper
 
 
 class LibraryLog(logging.Handler):

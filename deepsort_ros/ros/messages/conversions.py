@@ -92,7 +92,7 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
     known = np.isfinite(tracks.feature).all(axis=1) if features else np.zeros(len(tracks), bool)
     messages = []
     for row, box in enumerate(tracks.tlwh.tolist()):
-        # Filled in place: the constructor makes every part anew, also the ones it is given.
+        # Filled in place: the constructor makes every part again, also the ones it is given.
         track = Track()
         track.id = int(tracks.id[row])
         track.state = int(tracks.state[row])

@@ -63,7 +63,7 @@ def read_image(message: Image | CompressedImage) -> tuple[Pixels, str]:
     For ``bgr8`` and ``rgb8`` the array is a view into the message, honouring ``step``.
 
     :returns: (H, W, 3) uint8 and ``bgr8`` or ``rgb8``.
-    :raises ImageError: no size, too little data, or an encoding nobody here can read.
+    :raises ImageError: no size, too little data, or an encoding that cannot be read.
     """
     if isinstance(message, CompressedImage):
         return _decode(message), 'bgr8'

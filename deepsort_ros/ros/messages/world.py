@@ -22,7 +22,7 @@ from deepsort_ros.world.world import Positions
 
 # REP 118: what a pixel of a depth image is, and how many of its units are a metre.
 DEPTH_ENCODINGS = {'16UC1': ('u2', 1000), 'mono16': ('u2', 1000), '32FC1': ('f4', 1)}
-# m/s; slower, nobody can say where somebody is heading.
+# m/s; below it the direction of travel is not reliable.
 HEADED = 0.3
 
 

@@ -58,7 +58,7 @@ def test_a_running_node_is_ok_and_says_how_fast_it_is(clock):
 
 
 @pytest.mark.parametrize('publishers, words', [
-    (0, 'no image for 7 s on /camera/image: nobody publishes it'),
+    (0, 'no image for 7 s on /camera/image: it has no publisher'),
     (2, 'no image for 7 s on /camera/image: 2 publisher(s), but nothing arrives')])
 def test_silence_of_five_seconds_is_told_with_topic_and_reason(clock, publishers, words):
     monitor = Monitor()
