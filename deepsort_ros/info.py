@@ -1,4 +1,4 @@
-"""What a file holds: sequences, results, detections with features, bags, appearance models."""
+"""What a file holds: sequences, videos, results, features, bags, appearance models."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from deepsort_ros.mot.cells import is_text
+from deepsort_ros.mot.footage import open_footage
 from deepsort_ros.mot.history import HEADING
 from deepsort_ros.mot.history import read_history
 from deepsort_ros.mot.sequence import open_sequence
@@ -42,10 +44,11 @@ def describe(path: Path) -> dict[str, Any]:
         return _model(path)
     if path.suffix == '.npy':
         return _features(path)
-    with path.open('rb') as file:
-        if file.read(len(HEADING)) == HEADING.encode():
-            return _history(path)
-    return _table(path)
+    if is_text(path):
+        with path.open('rb') as file:
+            history = file.read(len(HEADING)) == HEADING.encode()
+        return _history(path) if history else _table(path)
+    return _video(path)
 
 
 def as_text(content: dict[str, Any], indent: str = '') -> str:
@@ -115,6 +118,14 @@ def _model(path: Path) -> dict[str, Any]:
         name: 'installed' if installed(name) else 'not installed'
         for name, kinds in ENGINES.items() if model.kind in kinds}
     return content
+
+
+def _video(path: Path) -> dict[str, Any]:
+    footage = open_footage(path)
+    return {'kind': 'video', 'frames': footage.length, 'frame_rate': footage.rate,
+            'rate_varies': footage.varies, 'width': footage.size[0], 'height': footage.size[1],
+            'codec': footage.codec, 'turned': footage.turned,
+            **({'incomplete': '; '.join(footage.lost)} if footage.lost else {})}
 
 
 def _features(path: Path) -> dict[str, Any]:

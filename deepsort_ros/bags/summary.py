@@ -17,6 +17,7 @@ class BagSummary:
     :param image_errors: frames tracked without their image, which could not be read.
     :param ignored: detections left out, by reason.
     :param encoder_error: why features are missing from some frame on.
+    :param damage: what of the bag could not be read, empty when all was.
     :param interrupted: Ctrl-C ended it; what is written so far is a whole bag.
     :param world: images whose camera motion was followed, without a pose, with one that jumped.
     :param without: images that lacked an input of the world, by input; :param world_problems: why
@@ -33,6 +34,7 @@ class BagSummary:
     image_errors: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
     encoder_error: str | None = None
+    damage: str = ''
     interrupted: bool = False
     seconds: float = 0.0
     world: dict[str, int] = field(default_factory=dict)

@@ -164,4 +164,6 @@ def outcome(summary: Any, output: Path) -> int:
     if summary.encoder_error:
         print(f'deepsort: the appearance network failed, tracked on by motion alone: '
               f'{summary.encoder_error}', file=sys.stderr)
-    return 1 if summary.interrupted or summary.encoder_error else 0
+    if summary.damage:
+        print(f'deepsort: {summary.damage}', file=sys.stderr)
+    return 1 if summary.interrupted or summary.encoder_error or summary.damage else 0

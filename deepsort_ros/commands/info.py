@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(
         commands, 'info', run, 'say what a file holds',
-        'A bag, a sequence folder, MOTChallenge results or detections, features, or an '
+        'A bag, a sequence folder, a video, MOTChallenge results or detections, features, or an '
         'appearance model, also "bundled" and "hub".', 'deepsort info MOT16-09.txt')
     parser.add_argument('path', type=Path, help='file or folder')
     add_json(parser)

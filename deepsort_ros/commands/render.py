@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,4 +52,6 @@ def run(args: argparse.Namespace) -> int:
         summary = render(sequence, results, output, truth, args.trail, args.max_width, progress)
     print_summary(summary, args.json,
                   f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
-    return 0
+    if summary.damage:
+        print(f'deepsort: {summary.damage}', file=sys.stderr)
+    return int(bool(summary.damage))

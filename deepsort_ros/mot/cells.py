@@ -13,6 +13,8 @@ from pathlib import Path
 COMMENTS = ('#', '%', '//')
 ENCODINGS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF16_LE, 'utf-16'),
              (codecs.BOM_UTF16_BE, 'utf-16'))
+# Bytes that tell text from anything else: all else has a zero among so many.
+BLOCK = 1 << 14
 # What the first columns are called where a file names them; only letters and digits count.
 NAMES = (
     {'frame', 'frameid', 'frameno', 'framenumber', 'frameindex', 'frameidx'},
@@ -45,6 +47,14 @@ def read_text(path: Path) -> str:
     if '\0' in text:
         raise MotFileError(f'{path}: not a text file')
     return text
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file begins as text does."""
+    with path.open('rb') as file:
+        begin = file.read(BLOCK)
+    marked = any(begin.startswith(mark) for mark, _ in ENCODINGS)
+    return marked or b'\0' not in begin
 
 
 def read_cells(path: Path, columns: tuple[str, ...]) -> list[tuple[int, list[str]]]:

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.mot.folder import read_folder
+from deepsort_ros.mot.footage import Footage
+from deepsort_ros.mot.footage import open_footage
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import read_table
@@ -38,11 +40,13 @@ class SequenceFrame:
     :param load: returns the image (H, W, 3) uint8 bgr8, or None where the sequence has none;
         call it before the next frame is taken.
     :param detections: empty where the sequence has none.
+    :param time: seconds after the first frame, None where one frame is one step of the rate.
     """
 
     number: int
     load: Callable[[], Image | None]
     detections: Detections
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Sequence:
     :param truth: path of the truth file, None when there is none.
     :param has_length: whether anything but the tables says how long it is.
     :param notes: what was assumed, for the user to know.
+    :param footage: of a video, None of a folder.
     """
 
     name: str
@@ -71,11 +76,17 @@ class Sequence:
     truth: Path | None
     has_length: bool = True
     notes: tuple[str, ...] = field(default=())
+    footage: Footage | None = None
 
     @property
     def has_images(self) -> bool:
         """Whether its frames can be loaded."""
-        return bool(self.images) or self.path.is_file()
+        return bool(self.images) or self.footage is not None
+
+    @property
+    def damage(self) -> str:
+        """Return in one sentence what could not be read, once it was; else an empty text."""
+        return self.footage.damage() if self.footage is not None else ''
 
     def frames(self) -> Iterator[SequenceFrame]:
         """
@@ -83,8 +94,9 @@ class Sequence:
 
         :raises MotFileError: an image cannot be read; raised by ``load``.
         """
-        if self.path.is_file():
-            yield from self._video_frames()
+        if self.footage is not None:
+            for number, (load, time) in enumerate(self.footage.frames(), 1):
+                yield SequenceFrame(number, load, self._detected(number), time)
             return
         for number in range(1, self.length + 1):
             yield SequenceFrame(number, partial(self._image, number), self._detected(number))
@@ -120,23 +132,6 @@ class Sequence:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
-        return image.astype(np.uint8, copy=False)
-
-    def _video_frames(self) -> Iterator[SequenceFrame]:
-        capture = cv2.VideoCapture(str(self.path))
-        try:
-            number = 0
-            while capture.grab():
-                number += 1
-                yield SequenceFrame(
-                    number, partial(self._retrieved, capture, number), self._detected(number))
-        finally:
-            capture.release()
-
-    def _retrieved(self, capture: cv2.VideoCapture, number: int) -> Image:
-        good, image = capture.retrieve()
-        if not good:
-            raise MotFileError(f'{self.path}: frame {number} cannot be decoded')
         return image.astype(np.uint8, copy=False)
 
 
@@ -181,17 +176,6 @@ def _open_folder(path: Path) -> Sequence:
 
 
 def _open_video(path: Path) -> Sequence:
-    capture = cv2.VideoCapture(str(path))
-    try:
-        if not capture.isOpened():
-            raise MotFileError(f'{path}: not a video that OpenCV can read')
-        frame_rate = capture.get(cv2.CAP_PROP_FPS)
-        length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        size = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-                int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-    finally:
-        capture.release()
-    if length < 1 or not 0 < frame_rate < 10000:
-        raise MotFileError(
-            f'{path}: the video says {length} frames at {frame_rate:g} Hz')
-    return Sequence(path.stem, path, frame_rate, length, size, {}, None, None)
+    footage = open_footage(path)
+    return Sequence(path.stem, path, footage.rate, footage.length, footage.size, {}, None, None,
+                    notes=footage.notes, footage=footage)

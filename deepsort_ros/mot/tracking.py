@@ -54,6 +54,7 @@ class TrackingSummary:
     :param encoder: what computed the features, as it describes itself; empty without.
     :param interrupted: Ctrl-C ended the run; the results so far are complete.
     :param encoder_error: why appearance failed, None when it did not.
+    :param damage: what of the sequence could not be read, empty when all was.
     :param world: images whose camera motion was followed, without a pose, with one that jumped.
     """
 
@@ -71,6 +72,7 @@ class TrackingSummary:
     encoder: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     encoder_error: str | None = None
+    damage: str = ''
     world: dict[str, int] = field(default_factory=dict)
 
 
@@ -138,9 +140,14 @@ class StoredFeatures:
         return np.asarray(self._features[self._rows][same.argmax(axis=1)], dtype=np.float32)
 
 
-def frame_stamp(number: int, frame_rate: float) -> int:
-    """Return the stamp of a frame in nanoseconds: one frame is one step of the filter."""
-    return round(number / frame_rate * NANOSECONDS)
+def frame_stamp(number: int, frame_rate: float, time: float | None = None) -> int:
+    """
+    Return the stamp of a frame in nanoseconds: one frame is one step of the filter.
+
+    :param time: of the frame in seconds after the first one, where the rate varies.
+    """
+    seconds = number / frame_rate if time is None else time + 1 / frame_rate
+    return round(seconds * NANOSECONDS)
 
 
 def _input(frame: SequenceFrame, settings: Settings, encoder: AppearanceEncoder | None,
@@ -151,8 +158,8 @@ def _input(frame: SequenceFrame, settings: Settings, encoder: AppearanceEncoder 
     if isinstance(encoder, StoredFeatures):
         encoder.seek(frame.number)
         image = np.empty((0, 0, 3), dtype=np.uint8) if image is None else image
-    return Frame(frame_stamp(frame.number, settings.frame_rate), frame.detections, image,
-                 view=None if poses is None else poses.view(frame.number))
+    return Frame(frame_stamp(frame.number, settings.frame_rate, frame.time),
+                 frame.detections, image, view=None if poses is None else poses.view(frame.number))
 
 
 def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,
@@ -248,7 +255,7 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
                     progress(frame.number, sequence.length)
         except KeyboardInterrupt:
             totals.interrupted = True
-    totals.ids = len(ids)
+    totals.ids, totals.damage = len(ids), sequence.damage
     totals.seconds = time.perf_counter() - start
     totals.frames_per_second = totals.frames / max(totals.seconds, 1e-9)
     return totals

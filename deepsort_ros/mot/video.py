@@ -21,14 +21,22 @@ from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 
+# Seconds of a time stamp, as MPEG counts them.
+TICK = fractions.Fraction(1, 90000)
+
 
 @dataclass(frozen=True)
 class RenderSummary:
-    """What was written: file, frames, frame rate in Hz."""
+    """
+    What was written: file, frames, frame rate in Hz.
+
+    :param damage: what of the sequence could not be read, empty when all was.
+    """
 
     output: str
     frames: int
     frame_rate: float
+    damage: str = ''
 
 
 class VideoWriter:
@@ -38,10 +46,12 @@ class VideoWriter:
     The file gets its name only when it is complete.
 
     :param path: of the file; :param frame_rate: Hz.
+    :param varies: each image has a time of its own.
     :param max_width: wider images are reduced, 0 keeps every size.
     """
 
-    def __init__(self, path: Path, frame_rate: float, max_width: int = 0) -> None:
+    def __init__(self, path: Path, frame_rate: float, max_width: int = 0,
+                 varies: bool = False) -> None:
         """Create the file and its folder; the first image decides its size."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
@@ -50,14 +60,20 @@ class VideoWriter:
         self._max_width = max_width
         self._size: tuple[int, int] | None = None
         self._container = av.open(
-            str(self._partial), 'w', format='mp4', options={'movflags': '+faststart'})
+            f'file:{self._partial}', 'w', format='mp4', options={'movflags': '+faststart'})
         self._stream = self._container.add_stream(
             'libx264', rate=self._rate, options={'preset': 'veryfast', 'crf': '21'})
         self._stream.pix_fmt = 'yuv420p'
         self._stream.thread_type = 'AUTO'
+        if varies:
+            self._stream.codec_context.time_base = TICK
 
-    def write(self, image: NDArray[np.uint8]) -> None:
-        """Add an image (H, W, 3) uint8 bgr8; one of another size is scaled to the first's."""
+    def write(self, image: NDArray[np.uint8], time: float | None = None) -> None:
+        """
+        Add an image (H, W, 3) uint8 bgr8; one of another size is scaled to the first's.
+
+        :param time: seconds after the first image; only where the rate varies.
+        """
         if self._size is None:
             height, width = image.shape[:2]
             scale = min(1.0, self._max_width / width) if self._max_width else 1.0
@@ -69,6 +85,8 @@ class VideoWriter:
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA).astype(
                 np.uint8, copy=False)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='bgr24')
+        if time is not None:
+            frame.pts, frame.time_base = round(time / TICK), TICK
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
@@ -114,7 +132,8 @@ def render(sequence: Sequence, results: History, output: Path, truth: MotTable |
     results.check_length(sequence.length)
     trails = Trails(trail)
     count = 0
-    with VideoWriter(output, sequence.frame_rate, max_width) as writer:
+    varies = sequence.footage is not None and sequence.footage.varies
+    with VideoWriter(output, sequence.frame_rate, max_width, varies) as writer:
         for frame, image in sequence.loaded():
             if image is None:
                 raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')
@@ -125,8 +144,9 @@ def render(sequence: Sequence, results: History, output: Path, truth: MotTable |
             ids, tlwh = results.id[rows], results.tlwh[rows]
             points = trails.update(ids, tlwh) if trail else None
             labels = [label(int(i), float(score)) for i, score in zip(ids, results.score[rows])]
-            writer.write(draw_tracks(image, ids, results.state[rows], tlwh, labels, points))
+            writer.write(draw_tracks(image, ids, results.state[rows], tlwh, labels, points),
+                         frame.time)
             count += 1
             if progress is not None:
                 progress(count, sequence.length)
-    return RenderSummary(str(output), count, sequence.frame_rate)
+    return RenderSummary(str(output), count, sequence.frame_rate, sequence.damage)
