@@ -23,6 +23,9 @@ INADMISSIBLE = 10.0
 # What a pair above the limit costs more than the limit, so that the solver avoids it.
 EXCESS = 1e-5
 
+# Share of the largest term by which rounding may falsify a sum of a dozen.
+ROUNDING = 1e-13
+
 Indices = NDArray[np.int64]
 
 
@@ -52,25 +55,32 @@ class Matching(NamedTuple):
 
 
 def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
-         form: kalman.Form = kalman.ASPECT) -> tuple[Indices, Indices]:
+         form: kalman.Form = kalman.ASPECT, among: NDArray[np.bool_] | None = None,
+         ) -> tuple[Indices, Indices]:
     """
     Return track and detection of every pair whose squared Mahalanobis distance is in the gate.
 
     :param state: (6, N, 4) predicted; :param measurement: (M, 4) in the form given.
+    :param among: (N, M) bool, the pairs that are asked for; None: all.
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state, form)
-    # Along x alone, a track's gate is an interval: a sweep finds the few detections in it. Fewer
-    # remain along y; these are held to the whole distance.
-    order = measurement[:, 0].argsort()
-    reach = np.sqrt(GATE / weight[:, 0])
-    x = measurement[order, 0]
-    first = x.searchsorted(mean[:, 0] - reach)
-    count = x.searchsorted(mean[:, 0] + reach, side='right') - first
-    row = np.arange(len(mean)).repeat(count)
-    column = order[np.arange(len(row)) + (first - count.cumsum() + count).repeat(count)]
-    near = weight[row, 1] * (measurement[column, 1] - mean[row, 1]) ** 2 <= GATE
-    row, column = row[near], column[near]
+    # One product gives all distances, the square taken apart, but for rounding: only what it
+    # leaves is held to the exact one. Coordinates from the middle keep that rounding small.
+    if not len(mean) or not len(measurement):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    middle = measurement.mean(axis=0)
+    place, seen = mean - middle, measurement - middle
+    pull = weight * place
+    own = np.einsum('nk,nk->n', pull, place)
+    square = seen * seen
+    rounding = ROUNDING * (own + weight @ square.max(axis=0))
+    possible = (np.concatenate((weight, -2.0 * pull), axis=1)
+                @ np.concatenate((square, seen), axis=1).T
+                <= (GATE + rounding - own)[:, None])
+    if among is not None:
+        possible &= among
+    row, column = possible.nonzero()
     offset = measurement.take(column, axis=0) - mean.take(row, axis=0)
     inside = (weight.take(row, axis=0) * offset ** 2).sum(axis=1) <= GATE
     return row[inside], column[inside]

@@ -52,8 +52,6 @@ class TrackerConfig:
         none, if no other track wants it: fast objects in few images.
     :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
         images come, the less is known about the velocity of a track.
-    :param motion_weight: share of the motion distance in the cost of a match by appearance, 0 to
-        1 (DeepSORT, equation 5, where the paper's own experiments have 0).
     """
 
     max_cosine_distance: float = 0.2
@@ -70,7 +68,6 @@ class TrackerConfig:
     score_noise: bool = False
     size_state: bool = False
     feature_momentum: float = 0.0
-    motion_weight: float = 0.0
     nearest_features: int = 1
     by_age: bool = True
     second_look: float = 0.0

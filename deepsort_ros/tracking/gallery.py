@@ -15,9 +15,6 @@ RECENT = 4
 # Features that come in between two computations of a slot's anchor, once it holds many.
 REFRESH = 64
 
-# Share of all pairs, one in so many, from which on they are compared all with all.
-DENSE = 16
-
 # Radians by which rounding may falsify an angle.
 ANGLE_TOLERANCE = 2e-3
 
@@ -164,36 +161,29 @@ class Gallery:
         features[held] = newest
         return features
 
-    def possible(self, slots: NDArray[np.int64], queries: NDArray[np.float32], limit: float,
-                 ) -> NDArray[np.bool_]:
+    def toward(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
+               ) -> NDArray[np.float32]:
         """
-        Return (P,) bool, False only where slot i has no feature within ``limit`` of query i.
+        Return (N, M) cosines of the anchors of slots and queries.
 
-        :param slots: (P,), each with at least one feature; :param queries: (P, D) unit rows.
+        :param slots: (N,), each with at least one feature; :param queries: (M, D) unit rows.
         """
-        angle = _angle(np.einsum('pd,pd->p', self._anchor[slots], queries))
+        cosine: NDArray[np.float32] = self._anchor[slots] @ queries.T
+        return cosine
+
+    def least_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
+        """Return (N,) what :meth:`toward` is at least, where a feature is within ``limit``."""
         reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
-        possible: NDArray[np.bool_] = angle <= self._spread[slots] + reach
-        return possible
+        least: NDArray[np.float32] = np.cos(
+            np.minimum(self._spread[slots] + reach, math.pi)) - ANGLE_TOLERANCE
+        return least
 
-    def possible_pairs(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
-                       row: NDArray[np.int64], column: NDArray[np.int64], limit: float,
-                       ) -> NDArray[np.bool_]:
-        """
-        Return (P,) bool, :meth:`possible` of P pairs of N slots and M queries.
-
-        :param row: (P,) of the slots; :param column: (P,) of the queries.
-        """
-        if DENSE * len(row) < len(slots) * len(queries):
-            return self.possible(slots[row], queries[column], limit)
-        # So many pairs that one product of all with all takes less time than to gather them.
-        # A slot that never held a feature is in no pair, and may not be there yet.
-        slots = np.minimum(slots, len(self._count) - 1)
-        cosine = self._anchor[slots] @ queries.T
-        reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
-        least = np.cos(np.minimum(self._spread[slots] + reach, math.pi))
-        possible: NDArray[np.bool_] = cosine[row, column] >= least[row] - ANGLE_TOLERANCE
-        return possible
+    def least_distance(self, slots: NDArray[np.int64], cosine: NDArray[np.float32],
+                       ) -> NDArray[np.float32]:
+        """Return (P,) what :meth:`distance` is at least, by (P,) cosines of the anchors."""
+        angle = _angle(cosine) - self._spread[slots] - ANGLE_TOLERANCE
+        least: NDArray[np.float32] = 1.0 - np.cos(np.maximum(angle, 0.0))
+        return least
 
     def recent_distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
                         nearest: int = 1) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ LOW_SCORE_IOU_DISTANCE = 0.5
 # A class with this share of the votes that a track's first class has is its class as well.
 CLASS_SHARE = 0.1
 
+# So few pairs are compared at once, whether they need to be or not.
+FEW = 64
+
 
 def kalman_form(config: TrackerConfig) -> kalman.Form:
     """Return how the filter holds a box."""
@@ -61,6 +65,19 @@ class Observed:
     described: NDArray[np.bool_]
     features: NDArray[np.float32] | None
     ground: NDArray[np.float64] | None = None
+
+
+class Possible(NamedTuple):
+    """
+    Pairs of tracks and detections inside the gate that may look alike, each pair once.
+
+    :param row: (P,) track, of those that take part; :param column: (P,) detection.
+    :param cosine: (P,) float32, of the anchor of the track's gallery and the detection.
+    """
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    cosine: NDArray[np.float32]
 
 
 class Matcher:
@@ -277,29 +294,21 @@ class Matcher:
     def _by_appearance(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                        seen: Observed, features: NDArray[np.float32]) -> Matching:
         """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
-        table = self._table
-        slot = table.slot[candidates]
-        state = table.kalman.take(candidates, axis=1)
-        row, column = association.gate(state, seen.measurement, self._form)
-        usable = seen.described[column] & (self._gallery.count(slot) > 0)[row]
-        if self._config.class_gating:
-            usable &= self._votes.held(slot[row], seen.classes[column], self._share)
-        if seen.ground is not None:
-            usable &= ~(seen.ground[candidates[row], column] > GROUND_GATE)
-        pairs = self._close_pairs(slot, row[usable], column[usable], features)
-        weight, limit = self._config.motion_weight, self._config.max_cosine_distance
-        if weight:
-            far = association.squared_distance(
-                state, seen.measurement, pairs.row, pairs.column, self._form)
-            # Both distances in shares of their limits, so that the sum keeps the limit.
-            cost = (1.0 - weight) * pairs.cost + weight * limit * far / association.GATE
-            pairs = pairs._replace(cost=np.minimum(cost, limit))
-        if self._config.by_age:
+        table, config = self._table, self._config
+        limit = config.max_cosine_distance
+        pairs = self._close_pairs(candidates, seen, features)
+        if config.by_age:
             matching = association.cascade(
-                pairs, table.time_since_update[candidates], left, limit)
-        else:
-            matching = association.share_out(pairs, left, limit)
-        return matching._replace(row=candidates[matching.row])
+                self._compared_exactly(pairs, candidates, features),
+                table.time_since_update[candidates], left, limit)
+            return matching._replace(row=candidates[matching.row])
+        certain, pairs = self._certain(pairs, candidates, features)
+        taken = np.zeros(len(seen.tlwh), dtype=bool)
+        taken[certain.column] = True
+        matching = association.share_out(
+            self._compared_exactly(pairs, candidates, features), left[~taken[left]], limit)
+        return Matching(candidates[np.concatenate((certain.row, matching.row))],
+                        np.concatenate((certain.column, matching.column)), matching.left)
 
     def _on_the_ground(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                        seen: Observed, ground: NDArray[np.float64]) -> Matching:
@@ -315,14 +324,78 @@ class Matcher:
         return Matching(
             candidates[matching.row], left[matching.column], left[matching.left])
 
-    def _close_pairs(self, slot: NDArray[np.int64], row: NDArray[np.int64],
-                     column: NDArray[np.int64], features: NDArray[np.float32]) -> Pairs:
+    def _close_pairs(self, candidates: NDArray[np.int64], seen: Observed,
+                     features: NDArray[np.float32]) -> Possible:
+        """Return the pairs inside the gate that may be within the appearance limit."""
+        slot = self._table.slot[candidates]
+        row = (self._gallery.count(slot) > 0).nonzero()[0]
+        column = seen.described.nonzero()[0]
+        if not len(row):
+            return Possible(row, row, np.empty(0, dtype=np.float32))
+        slot, featured = slot[row], candidates[row]
+        cosine = self._gallery.toward(slot, features[column])
+        near = cosine >= self._gallery.least_cosine(
+            slot, self._config.max_cosine_distance)[:, None]
+        if seen.ground is not None:
+            near &= ~(seen.ground[np.ix_(featured, column)] > GROUND_GATE)
+        first, second = association.gate(
+            self._table.kalman.take(featured, axis=1), seen.measurement[column], self._form, near)
+        if self._config.class_gating:
+            same = self._votes.held(slot[first], seen.classes[column[second]], self._share)
+            first, second = first[same], second[same]
+        return Possible(row[first], column[second], cosine[first, second])
+
+    def _certain(self, pairs: Possible, candidates: NDArray[np.int64],
+                 features: NDArray[np.float32]) -> tuple[Possible, Possible]:
+        """
+        Return the pairs that the least total cost holds in any case, and what is open then.
+
+        Of most tracks and detections it is plain that they belong together, and that nothing
+        else is near enough to either to be worth an exchange. That needs a look at a few
+        features only, and whatever else the two could do need not be compared at all.
+        """
+        row, column, cosine = pairs
+        if len(row) < FEW:
+            return Possible(row[:0], column[:0], cosine[:0]), pairs
+        limit = self._config.max_cosine_distance
+        unmatched = limit + association.EXCESS
+        # Of equal indices the last one written stays: the largest cosine.
+        number, order = np.arange(len(row)), cosine.argsort()
+        best_of_row = np.empty(len(candidates), dtype=np.int64)
+        best_of_column = np.empty(len(features), dtype=np.int64)
+        best_of_row[row[order]] = order
+        best_of_column[column[order]] = order
+        mutual = (best_of_row[row] == number) & (best_of_column[column] == number)
+        own, others = mutual.nonzero()[0], (~mutual).nonzero()[0]
+        slot = self._table.slot[candidates]
+        most = self._gallery.recent_distance(
+            slot[row[own]], features[column[own]], self._config.nearest_features)
+        least = self._gallery.least_distance(slot[row[others]], cosine[others])
+        order = others[(-least).argsort()]
+        rival_of_row = np.full(len(candidates), unmatched)
+        rival_of_column = np.full(len(features), unmatched)
+        least = np.sort(np.minimum(least, unmatched))[::-1]
+        rival_of_row[row[order]] = least
+        rival_of_column[column[order]] = least
+        # Without the pair its two would at best take these, instead of one of them none.
+        settled = own[(most <= limit) & (most + unmatched + 1e-6 < rival_of_row[row[own]]
+                                         + rival_of_column[column[own]])]
+        open_row = np.ones(len(candidates), dtype=bool)
+        open_column = np.ones(len(features), dtype=bool)
+        open_row[row[settled]] = False
+        open_column[column[settled]] = False
+        rest = open_row[row] & open_column[column]
+        return (Possible(row[settled], column[settled], cosine[settled]),
+                Possible(row[rest], column[rest], cosine[rest]))
+
+    def _compared_exactly(self, pairs: Possible, candidates: NDArray[np.int64],
+                          features: NDArray[np.float32]) -> Pairs:
         """Return the pairs within the appearance limit and their distances."""
         limit, nearest = self._config.max_cosine_distance, self._config.nearest_features
+        row, column = pairs.row, pairs.column
         if not len(row):
             return Pairs(row, column, np.empty(0, dtype=np.float32))
-        possible = self._gallery.possible_pairs(slot, features, row, column, limit)
-        row, column = row[possible], column[possible]
+        slot = self._table.slot[candidates]
         distance = self._gallery.recent_distance(slot[row], features[column], nearest)
         far = (distance > limit).nonzero()[0]
         distance[far] = self._gallery.distance(slot[row[far]], features[column[far]], nearest)

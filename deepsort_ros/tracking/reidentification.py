@@ -36,14 +36,16 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
         return
     slot, fresh_slot = table.slot[dormant], table.slot[fresh]
     mean = gallery.mean(fresh_slot)
-    cost = gallery.distance(
-        slot.repeat(len(fresh)), np.tile(mean, (len(dormant), 1)),
-        config.nearest_features).reshape(len(dormant), -1)
-    if config.class_gating:
-        cost[votes.winner(slot)[:, None] != votes.winner(fresh_slot)] = (
-            association.INADMISSIBLE)
     limit = (config.rejoin or 1.0) * config.max_cosine_distance
-    matching = association.assign(cost.astype(np.float64), limit)
+    alike = gallery.toward(slot, mean) >= gallery.least_cosine(slot, limit)[:, None]
+    if config.class_gating:
+        alike &= votes.winner(slot)[:, None] == votes.winner(fresh_slot)
+    row, column = alike.nonzero()
+    if not len(row):
+        return
+    cost = np.full(alike.shape, association.INADMISSIBLE)
+    cost[row, column] = gallery.distance(slot[row], mean[column], config.nearest_features)
+    matching = association.assign(cost, limit)
     if len(matching.row):
         old, new = dormant[matching.row], fresh[matching.column]
         gallery.append(table.slot[old], table.slot[new])
