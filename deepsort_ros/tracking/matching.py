@@ -416,9 +416,9 @@ class Matcher:
             return Matching(candidates[:0], left[:0], left)
         predicted = self._form.tlwh(self._table.kalman[0, candidates])
         cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
-        if gated and self._config.class_gating:
-            cost[self._other_class(self._table.slot[candidates], seen.classes[left])] = (
-                association.INADMISSIBLE)
+        if self._config.class_gating:
+            other = self._other_class(self._table.slot[candidates], seen.classes[left])
+            cost[other if gated else ~other] = association.INADMISSIBLE
         if excluded is not None:
             cost[excluded] = association.INADMISSIBLE
         matching = association.assign(cost, limit)
