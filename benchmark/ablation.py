@@ -59,9 +59,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     're-identification, 3 s': {'reid_window': 3.0},
     'score noise (NSA)': {'score_noise': True},
     'width-height state': {'size_state': True},
-    'running mean (EMA)': {'feature_momentum': 0.9, 'nn_budget': 1},
-    'mean beside gallery': {'feature_momentum': 0.9},
-    'fused cost': {'motion_weight': 0.5},
 }
 # Files of detections beside a sequence's own, and how their rows are called.
 OTHERS = {'det_mot17_frcnn.txt': 'FRCNN', 'det_mot17_sdp.txt': 'SDP'}

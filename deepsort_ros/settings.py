@@ -177,10 +177,6 @@ class Settings:
     size_state: bool = _setting(
         False, 'the Kalman filter holds width and height instead of aspect and height '
         '(BoT-SORT)', dynamic=True)
-    feature_momentum: float = _setting(
-        0.0, "share of a track's newest feature in its next one; with nn_budget 1 the running "
-        'mean of StrongSORT; 0 keeps features unchanged', minimum=0.0, maximum=0.99,
-        dynamic=True)
     nearest_features: int = _setting(
         5, 'the distance to a track is the mean of those to so many of its features, the nearest '
         "ones; 1: to the nearest (the paper's)", minimum=1, maximum=10000, dynamic=True)
@@ -206,9 +202,6 @@ class Settings:
         30.0, "image rate that the noise of the filter's velocity is meant for; with images less "
         'often a velocity is less certain; 0: the same at every rate (the paper)', unit='Hz',
         minimum=0.0, maximum=1000.0, dynamic=True)
-    motion_weight: float = _setting(
-        0.0, 'share of the motion distance in the cost of a match by appearance', minimum=0.0,
-        maximum=1.0, dynamic=True)
     load_wait: float = _setting(
         60.0, 'start-up waits so long for the network to be loaded and compiled; after that, '
         'images are tracked by motion and overlap until it is', unit='s', minimum=0.0,

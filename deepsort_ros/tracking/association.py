@@ -86,15 +86,6 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     return row[inside], column[inside]
 
 
-def squared_distance(state: NDArray[np.float64], measurement: NDArray[np.float64], row: Indices,
-                     column: Indices, form: kalman.Form = kalman.ASPECT) -> NDArray[np.float64]:
-    """Return the (P,) squared Mahalanobis distances of P pairs; arguments as of :func:`gate`."""
-    offset = measurement[column] - state[0, row]
-    distance: NDArray[np.float64] = (
-        offset ** 2 / kalman.innovation_variance(state[:, row], form)).sum(axis=1)
-    return distance
-
-
 def assign(cost: NDArray[np.float64], limit: float) -> Matching:
     """
     Match rows and columns at the least total cost; pairs above ``limit`` stay apart.

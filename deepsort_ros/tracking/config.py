@@ -32,9 +32,6 @@ class TrackerConfig:
         track that looks like it; it counts as removed only after that.
     :param score_noise: the measurement noise of a detection shrinks with its score, on a scale
         of 0 to 1 (NSA Kalman filter of GIAOTracker, arXiv 2202.11983).
-    :param feature_momentum: share of a track's newest feature in the next one, 0 to below 1; 0
-        keeps features unchanged. With ``nn_budget`` 1 this is the exponential moving average
-        of StrongSORT (arXiv 2202.13514).
     :param size_state: the filter's state holds width and height instead of aspect and height
         (BoT-SORT, arXiv 2206.14651).
     :param nearest_features: a track's distance is the mean of those to so many of its features,
@@ -67,7 +64,6 @@ class TrackerConfig:
     reid_window: float = 0.0
     score_noise: bool = False
     size_state: bool = False
-    feature_momentum: float = 0.0
     nearest_features: int = 1
     by_age: bool = True
     second_look: float = 0.0

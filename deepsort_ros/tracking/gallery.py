@@ -63,13 +63,8 @@ class Gallery:
         self._count[slots] = 0
         self._next[slots] = 0
 
-    def add(self, slots: NDArray[np.int64], features: NDArray[np.float32],
-            momentum: float = 0.0) -> None:
-        """
-        Add row i of (N, D) unit features to slot i of N different slots; the oldest yields.
-
-        :param momentum: share of the slot's newest feature that is mixed into the one added.
-        """
+    def add(self, slots: NDArray[np.int64], features: NDArray[np.float32]) -> None:
+        """Add row i of (N, D) unit features to slot i of N different slots; the oldest yields."""
         if not len(slots):
             return
         if slots.max() >= len(self._count):
@@ -78,8 +73,6 @@ class Gallery:
         deepest = int(held.max()) + 1
         if deepest > self._rings.shape[1] < self._budget:
             self._reserve(len(self._count), deepest, features.shape[1])
-        if momentum:
-            features = self._mixed(slots, features, momentum)
         place = self._next[slots]
         self._rings[slots, place] = features
         self._next[slots] = (place + 1) % self._budget
@@ -95,15 +88,6 @@ class Gallery:
         since = self._since[slots] + 1
         self._since[slots] = since
         self._compute_anchor(slots[since >= np.minimum(held // 2 + 2, REFRESH)])
-
-    def _mixed(self, slots: NDArray[np.int64], features: NDArray[np.float32],
-               momentum: float) -> NDArray[np.float32]:
-        mixed = momentum * self.newest(slots) + (1.0 - momentum) * features
-        length = np.sqrt(np.einsum('nd,nd->n', mixed, mixed))[:, None]
-        # Opposite features cancel out, and a slot may have held none, which is NaN.
-        unit: NDArray[np.float32] = np.where(
-            length > 1e-3, mixed / np.maximum(length, 1e-3), features)
-        return unit
 
     def _compute_anchor(self, slots: NDArray[np.int64]) -> None:
         for start in range(0, len(slots), CHUNK):

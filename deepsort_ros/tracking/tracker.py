@@ -177,8 +177,7 @@ class Tracker:
             known = (described & high)[column]
             if self._config.covered_share < 1.0:
                 known &= covered(detections.tlwh)[column] <= self._config.covered_share
-            self._gallery.add(
-                slot[known], features[column[known]], self._config.feature_momentum)
+            self._gallery.add(slot[known], features[column[known]])
         if self._config.reid_window or self._config.rejoin:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
@@ -282,8 +281,7 @@ class Tracker:
         table = self._table
         for row in described.nonzero()[0]:
             track = np.searchsorted(table.id, ids[row:row + 1])
-            self._gallery.add(
-                table.slot[track], features[row:row + 1], self._config.feature_momentum)
+            self._gallery.add(table.slot[track], features[row:row + 1])
             table.feature_age[track] = table.time_since_update[track]
 
     def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,

@@ -251,45 +251,6 @@ def test_a_change_of_form_keeps_the_boxes(before: bool) -> None:
         np.testing.assert_allclose(tracks.tlwh, [LEFT, RIGHT], atol=0.5)
 
 
-# Feature momentum
-
-def test_the_running_mean_moves_slowly_and_stays_of_unit_length() -> None:
-    tracker = Tracker(TrackerConfig(feature_momentum=0.9, nn_budget=1, max_cosine_distance=2.0))
-    see(tracker, LEFT, features=[A], times=3)
-    tracks = see(tracker, LEFT, features=[B])
-    expected = (0.9 * A + 0.1 * B) / np.linalg.norm(0.9 * A + 0.1 * B)
-    np.testing.assert_allclose(tracks.feature, [expected], rtol=1e-5)
-    tracks = see(tracker, LEFT, features=[-tracks.feature[0]])
-    np.testing.assert_allclose(np.linalg.norm(tracks.feature), 1, rtol=1e-5)
-
-
-def test_opposite_features_that_cancel_out_leave_the_new_one() -> None:
-    tracker = Tracker(TrackerConfig(feature_momentum=0.5, max_cosine_distance=2.0))
-    see(tracker, LEFT, features=[A])
-    assert see(tracker, LEFT, features=[-A]).feature.tolist() == (-A[None]).tolist()
-
-
-# Fused cost
-
-def test_with_a_motion_weight_the_nearer_of_two_alike_is_taken() -> None:
-    near, far = [104.0, 100, 40, 100], [118.0, 100, 40, 100]
-    slightly = (A + 0.2 * B) / np.linalg.norm(A + 0.2 * B)
-    for weight, index in ((0.0, 1), (0.5, 0)):
-        tracker = Tracker(TrackerConfig(motion_weight=weight))
-        see(tracker, LEFT, features=[A], times=6)
-        tracks = see(tracker, near, far, features=[slightly, A])
-        assert tracks.detection_index[0] == index
-
-
-@pytest.mark.parametrize('weight', [0.3, 1.0])
-def test_a_motion_weight_opens_no_limit(weight: float) -> None:
-    tracker = Tracker(TrackerConfig(motion_weight=weight))
-    see(tracker, LEFT, features=[A], times=4)
-    see(tracker, times=2)
-    assert see(tracker, LEFT, features=[B]).id.tolist() == [1, 2]
-    assert see(tracker, LEFT, features=[A]).state[0] == TrackState.CONFIRMED
-
-
 # Camera motion
 
 def test_tracks_move_with_the_camera() -> None:
@@ -330,8 +291,8 @@ def test_a_motion_that_is_none_is_refused(transform: object) -> None:
 
 def test_all_options_together_survive_a_long_scene_and_resume_exactly() -> None:
     config = TrackerConfig(
-        max_age=5.0, high_score=0.5, reid_window=20.0, score_noise=True, feature_momentum=0.5,
-        motion_weight=0.3, class_gating=True, size_state=True)
+        max_age=5.0, high_score=0.5, reid_window=20.0, score_noise=True, class_gating=True,
+        size_state=True)
     whole = Tracker(config)
     resumed = whole
     frames = Scene(15, miss=0.3, leave=0.05, feature_length=8, size=(700.0, 400.0)).frames(150)
