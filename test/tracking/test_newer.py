@@ -13,6 +13,7 @@ from deepsort_ros.tracking import Tracker
 from deepsort_ros.tracking import TrackerConfig
 from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.matching import Possible
 from deepsort_ros.tracking.occlusion import covered
 
 NEW = {'nearest_features': 5, 'by_age': False, 'second_look': 1.33, 'covered_share': 0.5}
@@ -97,6 +98,31 @@ def test_a_track_does_not_take_a_stranger_in_the_right_place() -> None:
         tracker = Tracker(TrackerConfig(**NEW))
         seen(tracker, 100.0, RED, 4)
         assert (1 in seen(tracker, 102.0, look).id[seen(tracker, 102.0, look).state == 2]) == same
+
+
+def test_a_stranger_of_the_same_class_is_none_that_changed_it() -> None:
+    tracker = Tracker(TrackerConfig(class_gating=True, class_change_overlap=0.5, **NEW))
+    seen(tracker, 100.0, RED, 4)
+    tracks = seen(tracker, 101.0, BLUE)
+    assert tracks.time_since_update[tracks.id == 1].tolist() == [1]
+
+
+def test_pairs_that_are_certain_need_no_exact_distance_and_change_nothing() -> None:
+    config = TrackerConfig(max_cosine_distance=0.4, nn_budget=20, **NEW)
+    compared: list[int] = []
+    lazy, eager = Tracker(config), Tracker(config)
+    eager._matcher._certain = lambda pairs, *_: (Possible(*(part[:0] for part in pairs)), pairs)
+    exactly = lazy._matcher._compared_exactly
+    lazy._matcher._compared_exactly = lambda pairs, *more: (
+        compared.append(len(pairs.row)), exactly(pairs, *more))[1]
+    pairs = 0
+    for tlwh, score, features in Scene(60, feature_length=32, size=(900.0, 500.0)).frames(60):
+        first = lazy.update(Detections.from_arrays(tlwh, score), features)
+        other = eager.update(Detections.from_arrays(tlwh, score), features)
+        pairs += int((first.time_since_update == 0).sum())
+        assert first.id.tolist() == other.id.tolist()
+        assert first.detection_index.tolist() == other.detection_index.tolist()
+    assert 0 < sum(compared) < pairs
 
 
 def test_a_lost_track_takes_by_overlap_what_looks_a_little_different() -> None:
