@@ -36,7 +36,7 @@ COMMANDS = (track, bag, bags, diff, evaluate, reproduce, report, render, sample,
 INPUT_ERRORS = frozenset((
     'deepsort_ros.settings.SettingError', 'deepsort_ros.mot.cells.MotFileError',
     'deepsort_ros.reid.files.ModelError', 'deepsort_ros.reid.dataset.DatasetError',
-    'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.bags.bag.BagError'))
+    'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.bags.storage.BagError'))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -29,10 +29,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from tabulate import tabulate
 
-from deepsort_ros.bags.bag import TrackWriter
 from deepsort_ros.bags.player import Player
 from deepsort_ros.bags.player import PlayerError
 from deepsort_ros.bags.player import sequence_messages
+from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.rendering import draw_tracks

@@ -30,13 +30,15 @@ def describe(path: Path) -> dict[str, Any]:
     Return what a file or folder holds, ready to be shown or written as JSON.
 
     :raises MotFileError: nothing that is known, or malformed.
+    :raises BagError: a bag that cannot be read.
     :raises ModelError: an appearance model that cannot be used.
     """
     if str(path) in (BUNDLED, HUB) and not path.exists():
         path = resolve(str(path))
     if not path.exists():
         raise MotFileError(f'{path}: no such file or folder')
-    if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').is_file():
+    if path.suffix in BAG_SUFFIXES or (path.is_dir() and any(
+            entry.suffix in BAG_SUFFIXES for entry in path.iterdir())):
         return _bag(path)
     if path.is_dir():
         return _sequence(path)
@@ -65,19 +67,14 @@ def as_text(content: dict[str, Any], indent: str = '') -> str:
 
 
 def _bag(path: Path) -> dict[str, Any]:
-    from rosbags.rosbag2 import Reader
-    from rosbags.rosbag2 import ReaderError
-    try:
-        with Reader(path) as bag:
-            topics: dict[str, dict[str, Any]] = {}
-            for connection in bag.connections:
-                topic = topics.setdefault(
-                    connection.topic, {'type': connection.msgtype, 'messages': 0})
-                topic['messages'] += connection.msgcount
-            return {'kind': 'bag', 'messages': bag.message_count,
-                    'seconds': max(0, bag.duration) / 1e9, 'topics': dict(sorted(topics.items()))}
-    except ReaderError as error:
-        raise MotFileError(f'{path}: {error}') from error
+    from deepsort_ros.bags.storage import Storage
+    with Storage(path) as bag:
+        topics = {name: {'type': kind, 'messages': count}
+                  for (name, kind), count in sorted(bag.topics.items())}
+        content = {'kind': 'bag', 'messages': sum(bag.topics.values()), 'seconds': bag.seconds,
+                   'topics': topics}
+        damage = [*bag.notes, *bag.damage]
+        return {**content, 'damage': '; '.join(damage)} if damage else content
 
 
 def _sequence(path: Path) -> dict[str, Any]:

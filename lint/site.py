@@ -11,7 +11,8 @@ from mkdocs.structure.files import Files
 ROOT = Path(__file__).resolve().parents[1]
 # What a user of the library calls.
 REFERENCE = ('tracking.tracker', 'tracking.config', 'tracking.detections', 'tracking.tracks',
-             'pipeline', 'settings', 'bags.bag', 'bags.fleet', 'bags.agreement')
+             'pipeline', 'settings', 'bags.bag', 'bags.reader', 'bags.writer', 'bags.storage',
+             'bags.fleet', 'bags.agreement')
 
 
 def on_files(files: Files, config: Any) -> Files:

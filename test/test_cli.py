@@ -204,11 +204,11 @@ def write_bag(scene: Path, path: Path) -> None:
     from rclpy.serialization import serialize_message
     from rosbags.rosbag2 import Writer
 
-    from deepsort_ros.bags.bag import DETECTIONS_TYPE
-    from deepsort_ros.bags.bag import IMAGE_TYPES
-    from deepsort_ros.bags.bag import typestore
     from deepsort_ros.bags.player import sequence_messages
+    from deepsort_ros.bags.reader import DETECTIONS_TYPE
+    from deepsort_ros.bags.reader import IMAGE_TYPES
     from deepsort_ros.ros.messages.conversions import nanoseconds
+    from deepsort_ros.ros.messages.stand_ins import typestore
     with Writer(path, version=9) as writer:
         topics = [writer.add_connection(topic, kind, typestore=typestore()) for topic, kind in (
             ('/camera/image', IMAGE_TYPES['raw']), ('/detections', DETECTIONS_TYPE))]

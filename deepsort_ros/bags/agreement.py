@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Reader
-from rosbags.rosbag2 import ReaderError
 from scipy.optimize import linear_sum_assignment
 
-from deepsort_ros.bags.bag import BagError
-from deepsort_ros.bags.bag import TRACKS_TYPE
+from deepsort_ros.bags.storage import BagError
+from deepsort_ros.bags.storage import Storage
+from deepsort_ros.bags.storage import SUFFIXES
+from deepsort_ros.bags.writer import TRACKS_TYPE
 from deepsort_ros.mot.history import read_history
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.types import deserialize_message
@@ -29,10 +29,12 @@ class Recording:
 
     :param unit: what the keys are: ``stamp`` in nanoseconds (bags) or ``frame`` (text files).
     :param images: key -> ids and boxes.
+    :param damage: what could not be read, empty when all was.
     """
 
     unit: str
     images: dict[int, Boxes]
+    damage: str = ''
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def read_recording(path: Path, topic: str | None = None) -> Recording:
     :raises BagError: the bag cannot be read, or has no such topic, or several.
     :raises MotFileError: the text file is malformed.
     """
-    if path.is_dir() or path.suffix in ('.mcap', '.db3', '.sqlite3'):
-        return Recording('stamp', _read_bag(path, topic))
+    if path.is_dir() or path.suffix in SUFFIXES:
+        return _read_bag(path, topic)
     table = read_history(path)
     images = {}
     for frame in np.unique(table.frame).tolist():
@@ -77,28 +79,34 @@ def read_recording(path: Path, topic: str | None = None) -> Recording:
     return Recording('frame', images)
 
 
-def _read_bag(path: Path, topic: str | None) -> dict[int, Boxes]:
+def _read_bag(path: Path, name: str | None) -> Recording:
     images: dict[int, Boxes] = {}
-    try:
-        with Reader(path) as bag:
-            found = [c for c in bag.connections if c.msgtype == TRACKS_TYPE and (
-                topic is None or c.topic.lstrip('/') == topic.lstrip('/'))]
-            names = sorted({c.topic for c in found})
-            if len(names) != 1:
-                have = ', '.join(names or sorted(c.topic for c in bag.connections)) or 'none'
-                raise BagError(f'{path}: needs one topic of {TRACKS_TYPE}, has: {have}; name it '
-                               'with --topic')
-            for _, _, data in bag.messages(connections=found):
-                message = deserialize_message(bytes(data), TrackArray)
-                ids = np.array([track.id for track in message.tracks], np.int64)
-                rows = np.array([(t.bbox.center.position.x, t.bbox.center.position.y,
-                                  t.bbox.size_x, t.bbox.size_y) for t in message.tracks])
-                rows = rows.reshape(-1, 4)
-                rows[:, :2] -= rows[:, 2:] / 2
-                images[nanoseconds(message.header.stamp)] = ids, rows
-    except (ReaderError, OSError) as error:
-        raise BagError(f'{path}: {error}') from error
-    return images
+    with Storage(path) as bag:
+        found = [topic for topic in bag.topics if topic.kind == TRACKS_TYPE and (
+            name is None or topic.name.lstrip('/') == name.lstrip('/'))]
+        if len(found) != 1:
+            have = ', '.join(sorted(topic.name for topic in found or bag.topics)) or 'none'
+            raise BagError(f'{path}: needs one topic of {TRACKS_TYPE}, has: {have}; name it '
+                           'with --topic')
+        read = unreadable = 0
+        for _, _, _, data in bag.messages(found):
+            read += 1
+            try:
+                message = deserialize_message(data, TrackArray)
+            except Exception:  # noqa: B902 rclpy raises a type of its C++ part
+                unreadable += 1
+                continue
+            ids = np.array([track.id for track in message.tracks], np.int64)
+            rows = np.array([(t.bbox.center.position.x, t.bbox.center.position.y,
+                              t.bbox.size_x, t.bbox.size_y) for t in message.tracks])
+            rows = rows.reshape(-1, 4)
+            rows[:, :2] -= rows[:, 2:] / 2
+            images[nanoseconds(message.header.stamp)] = ids, rows
+        lost = list(bag.damage)
+        if read < bag.topics[found[0]] or unreadable:
+            lost.append(f'{read - unreadable} of {bag.topics[found[0]]} messages could be read')
+    return Recording('stamp', images, f'{path}: the bag is damaged: {"; ".join(lost)}' if lost
+                     else '')
 
 
 def compare(first: Recording, second: Recording, tolerance: float = 1.0) -> Agreement:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepsort_ros.bags.bag import BagError
 from deepsort_ros.bags.bag import convert
+from deepsort_ros.bags.storage import BagError
 from deepsort_ros.settings import Settings
 
 RECORD = 'done.json'
@@ -105,7 +105,7 @@ def track_one(task: Task) -> dict[str, Any]:
             raise BagError(f'{task.bag}: interrupted')
         partial.rename(tracks)
         record.update(asdict(summary), status='done', digest=content, tracks=str(tracks),
-                      error=summary.encoder_error or '')
+                      error=summary.encoder_error or summary.damage)
     except Exception as error:  # noqa: B902 one bad bag must not stop the others
         record['error'] = ' '.join(f'{type(error).__name__}: {error}'.split())
     record['seconds'] = round(time.perf_counter() - start, 3)

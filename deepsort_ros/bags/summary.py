@@ -18,6 +18,7 @@ class BagSummary:
     :param ignored: detections left out, by reason.
     :param encoder_error: why features are missing from some frame on.
     :param damage: what of the bag could not be read, empty when all was.
+    :param notes: what was assumed about the bag, a sentence each.
     :param interrupted: Ctrl-C ended it; what is written so far is a whole bag.
     :param world: images whose camera motion was followed, without a pose, with one that jumped.
     :param without: images that lacked an input of the world, by input; :param world_problems: why
@@ -35,6 +36,7 @@ class BagSummary:
     ignored: dict[str, int] = field(default_factory=dict)
     encoder_error: str | None = None
     damage: str = ''
+    notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
     world: dict[str, int] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import resolve_settings
+from deepsort_ros.commands.common import say
 
 
 def add(commands: Any) -> None:
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Track, write the bag, print a summary."""
     settings = resolve_settings(args)
     from deepsort_ros.bags.bag import convert
-    from deepsort_ros.bags.bag import WorldSource
+    from deepsort_ros.bags.reader import WorldSource
     encoder = create_encoder(settings)
     with progress_bar('tracking', 'message', args.json) as progress:
         summary = convert(args.input, args.output, settings, encoder, args.image,
@@ -54,7 +55,13 @@ def run(args: argparse.Namespace) -> int:
         f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '
         f'images and {summary.detections} detection messages in {summary.seconds:.1f} s; '
         f'dropped: {dropped or "none"}'))
+    say(summary.notes)
     for name, count in summary.without.items():
         print(f'deepsort: {count} images without {name}: {summary.world_problems[name]}',
               file=sys.stderr)
+    if not summary.frames and not summary.interrupted:
+        print(f'deepsort: {args.input}: no image has detections of its stamp, so there are no '
+              f'tracks ({summary.images} images, {summary.detections} detection messages)',
+              file=sys.stderr)
+        return 1
     return outcome(summary, args.output)

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Track all bags; exit code 1 when one failed."""
     settings = resolve_settings(args)
     from deepsort_ros.bags import fleet
-    from deepsort_ros.bags.bag import BagError
+    from deepsort_ros.bags.storage import BagError
     if args.workers is not None and args.workers < 1:
         raise BagError(f'--workers: {args.workers} is below 1')
     output = args.output.resolve()

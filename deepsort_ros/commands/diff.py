@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,16 @@ def run(args: argparse.Namespace) -> int:
     """Compare and print."""
     from deepsort_ros.bags.agreement import compare
     from deepsort_ros.bags.agreement import read_recording
-    agreement = compare(read_recording(args.first, args.topic),
-                        read_recording(args.second, args.topic), args.tolerance)
+    first, second = (read_recording(path, args.topic) for path in (args.first, args.second))
+    agreement = compare(first, second, args.tolerance)
     text = (f'{agreement.percent:.2f} % agree: {agreement.agreed} of '
             f'{max(agreement.boxes_first, agreement.boxes_second)} boxes in {agreement.images} '
             f'common images')
     if agreement.difference:
         text += f'\nfirst difference: {agreement.difference}'
     print_summary(agreement, args.json, text)
-    return int(args.fail_below is not None and agreement.percent < args.fail_below)
+    damaged = [recording.damage for recording in (first, second) if recording.damage]
+    for text in damaged:
+        print(f'deepsort: {text}', file=sys.stderr)
+    differs = args.fail_below is not None and agreement.percent < args.fail_below
+    return int(bool(damaged) or differs)

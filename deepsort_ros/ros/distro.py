@@ -34,6 +34,8 @@ __all__ = [
 
 # In the order of their release; what is newer counts as the last one.
 DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
+# Out of support; their bags are still written.
+_BEFORE_JAZZY = ('foxy', 'galactic', 'iron')
 # The first version of rclpy after each of them.
 _RCLPY_AFTER = {'humble': 4, 'jazzy': 8, 'kilted': 10}
 
@@ -52,8 +54,9 @@ def distribution() -> str:
 
 
 def bag_version() -> int:
-    """Return the version of metadata.yaml that this ``ros2 bag`` reads: 9, on Humble 8."""
-    return 8 if distribution() == 'humble' else 9
+    """Return the version of metadata.yaml that this ``ros2 bag`` reads: 9, before Jazzy 8."""
+    sourced = os.environ.get('ROS_DISTRO', '').lower()
+    return 8 if distribution() == 'humble' or sourced in _BEFORE_JAZZY else 9
 
 
 def profiles_variable() -> str:

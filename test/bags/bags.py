@@ -11,11 +11,11 @@ from rosbags.rosbag2 import Writer
 from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.bags.bag import typestore
 from deepsort_ros.bags.player import sequence_messages
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.images import read_image
+from deepsort_ros.ros.messages.stand_ins import typestore
 
 TYPES = {'Image': 'sensor_msgs/msg/Image', 'CompressedImage': 'sensor_msgs/msg/CompressedImage',
          'Detection2DArray': 'vision_msgs/msg/Detection2DArray'}

@@ -5,7 +5,7 @@ import pytest
 
 from deepsort_ros.bags.agreement import compare
 from deepsort_ros.bags.agreement import read_recording
-from deepsort_ros.bags.bag import BagError
+from deepsort_ros.bags.storage import BagError
 from deepsort_ros.cli import main
 
 

@@ -2,7 +2,6 @@
 import copy
 import itertools
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from rosbags.rosbag2 import StoragePlugin
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from deepsort_ros.bags.bag import BagError
 from deepsort_ros.bags.bag import convert
-from deepsort_ros.bags.bag import TrackWriter
 from deepsort_ros.bags.player import sequence_messages
+from deepsort_ros.bags.storage import BagError
+from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
@@ -85,19 +84,6 @@ def test_a_folder_whose_metadata_has_another_qos_is_read_all_the_same(
             'avoid_ros_namespace_conventions': False}]
     file.write_text(yaml.safe_dump(content))
     assert convert(path, tmp_path / 'out', SETTINGS).frames == FRAMES
-
-
-def test_a_bag_with_fewer_messages_than_it_says_is_used_and_refused_as_complete(
-        bag, tmp_path):
-    shutil.copytree(bag, tmp_path / 'in')
-    file = tmp_path / 'in' / 'metadata.yaml'
-    content = yaml.safe_load(file.read_text())
-    for topic in content['rosbag2_bagfile_information']['topics_with_message_count']:
-        topic['message_count'] += 5
-    file.write_text(yaml.safe_dump(content))
-    with pytest.raises(BagError, match=f'not complete: {2 * FRAMES} of {2 * FRAMES + 10}'):
-        convert(tmp_path / 'in', tmp_path / 'out', SETTINGS)
-    assert len(arrays(tmp_path / 'out')) == FRAMES
 
 
 def test_the_same_bag_gives_the_same_bytes(bag, tmp_path):
@@ -263,17 +249,6 @@ def test_an_existing_output_is_never_overwritten(bag, tmp_path):
     (tmp_path / 'out').mkdir()
     with pytest.raises(BagError, match='out'):
         convert(bag, tmp_path / 'out', SETTINGS)
-
-
-def test_a_damaged_message_is_refused_with_topic_and_time(messages, tmp_path):
-    path = tmp_path / 'in'
-    store = bags.typestore()
-    with bags.Writer(path, version=9) as writer:
-        image = writer.add_connection('/image', bags.TYPES['Image'], typestore=store)
-        writer.add_connection('/dets', bags.TYPES['Detection2DArray'], typestore=store)
-        writer.write(image, 17, b'\x00\x01\x00\x00\x01')
-    with pytest.raises(BagError, match='/image: message received at 17'):
-        convert(path, tmp_path / 'out', SETTINGS)
 
 
 @pytest.mark.parametrize('message', [

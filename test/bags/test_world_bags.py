@@ -10,12 +10,12 @@ from rosbags.rosbag2 import Reader
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 
-from deepsort_ros.bags.bag import BagError
 from deepsort_ros.bags.bag import convert
-from deepsort_ros.bags.bag import typestore
-from deepsort_ros.bags.bag import WorldSource
+from deepsort_ros.bags.reader import WorldSource
+from deepsort_ros.bags.storage import BagError
 from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.messages.stand_ins import typestore
 from deepsort_ros.settings import Settings
 
 FRAMES = 40

@@ -33,7 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'ros': NODE,
     'bags': (*NODE, 'report'),
     'crops': (*FILES, 'reid'),
-    'info': (*FILES, 'reid'),
+    'info': (*FILES, 'reid', 'bags'),
     'doctor': NODE,
     'demo': ALL,
     'drive_demo': ALL,

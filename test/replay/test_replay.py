@@ -16,9 +16,9 @@ from rclpy.context import Context
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
 
-from deepsort_ros.bags.bag import BagReader
 from deepsort_ros.bags.bag import convert
 from deepsort_ros.bags.player import Player
+from deepsort_ros.bags.reader import BagReader
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.ros.messages.overlay import boxes

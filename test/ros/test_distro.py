@@ -54,6 +54,14 @@ def test_each_distribution_has_its_bags_and_variables(
     assert list(distro.isolation()) == [local]
 
 
+@pytest.mark.parametrize(('sourced', 'expected'), [
+    ('Humble', 8), ('iron', 8), ('galactic', 8), ('rolling', 9), ('mango', 9), ('', 9)])
+def test_bags_have_the_version_of_any_distribution(monkeypatch, sourced, expected):
+    monkeypatch.setenv('ROS_DISTRO', sourced)
+    monkeypatch.setattr(metadata, 'version', lambda name: '12.0.0')
+    assert distro.bag_version() == expected
+
+
 def test_event_callbacks_are_found_under_their_name_in_humble():
     spec = importlib.util.spec_from_file_location('deepsort_ros.older_distro', distro.__file__)
     module = importlib.util.module_from_spec(spec)

@@ -15,9 +15,9 @@ from visualization_msgs.msg import Marker
 from visualization_msgs.msg import MarkerArray
 
 from deepsort_ros.bags.bag import convert
-from deepsort_ros.bags.bag import typestore
-from deepsort_ros.bags.bag import WorldSource
+from deepsort_ros.bags.reader import WorldSource
 from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.messages.stand_ins import typestore
 from deepsort_ros.settings import Settings
 
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
