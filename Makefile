@@ -24,7 +24,8 @@ LINT_LOG := $(VENV)/lint.log
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := python -m pip --disable-pip-version-check
-OLDEST_PYTHON ?= python3.10
+OLDEST_PYTHON ?= $(shell for python in python3.10 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.10.*/bin/python; do \
+  "$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
 VERSION ?= 2.7.0
 WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report \
   test/test_*.py
@@ -75,6 +76,8 @@ endif
 
 # By hand before a release. Both need no ROS, and environments that $(VENV) does not share.
 test-oldest: ## Run what needs no ROS and no MindSpore with the libraries of Ubuntu 22.04.
+	@test -n '$(OLDEST_PYTHON)' || { echo 'No Python 3.10: install one, or name it:' \
+	  'make test-oldest OLDEST_PYTHON=/path/to/python'; exit 1; }
 	$(call environment,.venv-oldest,$(OLDEST_PYTHON),requirements/oldest.txt)
 	@python -m pip install -qq --no-deps -r requirements/oldest-no-deps.txt
 	@python -m pytest $(WITHOUT_ROS)

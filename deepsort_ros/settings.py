@@ -87,8 +87,9 @@ class Settings:
         30, 'on_demand: each track gets a new feature about once in so many images, in turns',
         unit='images', minimum=1, maximum=100000, dynamic=True)
     appearance_budget: int = _setting(
-        0, 'on_demand: most features computed for one image, where motion leaves most open; 0 '
-        'sets no limit', minimum=0, maximum=100000, dynamic=True)
+        0, 'on_demand: most features computed for one image, where motion leaves most open; 0: in '
+        'the node as many as there is time for before images are dropped, else no limit',
+        minimum=0, maximum=100000, dynamic=True)
     min_confidence: float = _setting(
         0.5, 'detections with a lower score start no track, and are ignored below '
         'low_confidence', dynamic=True)

@@ -143,6 +143,40 @@ def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
     assert max(encoder.calls[-10:]) == 1
 
 
+def opened(**changes) -> Pipeline:
+    """Return a pipeline whose next image, :data:`MEETING`, leaves six people open."""
+    pipeline = Pipeline(SETTINGS.replace({'appearance': 'on_demand', **changes}), Encoder())
+    run(pipeline, range(5), boxes=[(100 * n, 0, 20, 40) for n in range(3)])
+    return pipeline
+
+
+# Two beside each of three tracks.
+MEETING = [(100 * n + shift, 0, 20, 40) for n in range(3) for shift in (-2, 2)]
+
+
+def test_no_more_features_than_there_is_time_for() -> None:
+    pipeline = opened()
+    pipeline.allow_encoder(True, 2)
+    result = pipeline.process(frame(5, MEETING))
+    assert result.crops == 2 and result.limited
+    assert (result.tracks.detection_index >= 0).all(), 'the others match by overlap'
+    pipeline.allow_encoder(True)
+    result = pipeline.process(frame(6, MEETING))
+    assert result.crops > 2 and not result.limited
+
+
+def test_a_budget_of_the_settings_does_not_ask_for_the_time() -> None:
+    pipeline = opened(appearance_budget=4)
+    pipeline.allow_encoder(True, 2)
+    assert pipeline.process(frame(5, MEETING)).crops == 4
+
+
+def test_always_means_a_feature_for_each_whatever_the_time() -> None:
+    pipeline = opened(appearance='always')
+    pipeline.allow_encoder(True, 2)
+    assert pipeline.process(frame(5, MEETING)).crops == 6
+
+
 class Seer(Encoder):
     """Tells apart the grey of what boxes show."""
 

@@ -67,7 +67,7 @@ class FrameResult:
     :param tracks: all tracks, or None when the frame was dropped for its stamp.
     :param session: raised by one at each reset.
     :param reset: this frame's stamp made the tracker start over.
-    :param crops: features computed.
+    :param crops: features computed; :param limited: there was no time for more.
     :param ignored: detections left out, by reason: ``invalid`` (NaN, no area), ``class``,
         ``confidence``, ``height``, ``overlap``, ``max_detections``.
     :param stage_seconds: time spent, by stage: ``filter``, ``motion`` (with ``camera_motion``),
@@ -84,3 +84,4 @@ class FrameResult:
     stage_seconds: dict[str, float] = field(default_factory=dict)
     positions: Positions | None = None
     confirmed: int = 0
+    limited: bool = False

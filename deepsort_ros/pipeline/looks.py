@@ -22,14 +22,17 @@ class Looks:
 
     :ivar encoder: None for none.
     :ivar error: why it failed; it is not asked again until it is allowed again.
+    :ivar limited: whether there was no time for more features in the last frame.
     """
 
     def __init__(self, settings: Settings, encoder: AppearanceEncoder | None) -> None:
         """Keep no crops yet."""
         self.encoder = encoder
         self.error: str | None = None
+        self.limited = False
         self._settings = settings
         self._allowed = True
+        self._most: int | None = None
         self._kept = KeptCrops(crop_spacing(settings))
         self._spared: dict[int, Crop | None] = {}
         self._described: set[int] = set()
@@ -49,9 +52,15 @@ class Looks:
         self.encoder = encoder
         self.forget()
 
-    def allow(self, allowed: bool) -> None:
-        """Let the next frames use the encoder or not; an allowed one may have failed before."""
+    def allow(self, allowed: bool, most: int | None = None) -> None:
+        """
+        Let the next frames use the encoder or not; an allowed one may have failed before.
+
+        :param most: features that there is time for in an image, None for any number; it holds
+            with ``on_demand`` where the settings set no limit.
+        """
         self._allowed = allowed
+        self._most = most
         self.error = None
 
     def forget(self) -> None:
@@ -62,18 +71,19 @@ class Looks:
     def describe(self, frame: Frame, detections: Detections, tracker: Tracker, dt: float,
                  ) -> tuple[NDArray[np.float32] | None, int]:
         """
-        Return the (N, D) features, NaN rows for those not needed, and how many were computed.
+        Return the (N, D) features, NaN rows for those not computed, and how many were.
 
         The tracker gets the features of crops kept of its tracks by itself. No features where
         there is no encoder, no image or no detection, and where the encoder fails.
 
         :param dt: time steps since the last update of the tracker.
         """
-        self._spared, self._described = {}, set()
+        self._spared, self._described, self.limited = {}, set(), False
         if (self.encoder is None or frame.image is None or self._settings.appearance == 'off'
                 or not self._allowed or self.error is not None or len(detections) == 0):
             return None, 0
-        demand = tracker.demand(detections, dt, self._kept.counts())
+        most = None if self._settings.appearance_budget else self._most
+        demand = tracker.demand(detections, dt, self._kept.counts(), most)
         chosen = demand.detections
         spared = ~chosen & (detections.score >= self._settings.min_confidence)
         tracks, kept = self._kept.newest(demand.kept)
@@ -93,6 +103,7 @@ class Looks:
         self._kept.drop_newest(demand.kept)
         features = np.full((len(detections), encoded.shape[1]), np.nan, dtype=np.float32)
         features[chosen] = encoded[:count]
+        self.limited = most is not None and count + len(kept) >= most
         self._spared = dict(zip(detections.index[spared].tolist(), looks))
         self._described = set(detections.index[np.isfinite(features).all(axis=1)].tolist())
         return features, count + len(kept)

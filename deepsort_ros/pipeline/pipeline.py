@@ -90,9 +90,14 @@ class Pipeline:
         """Use another encoder, or none, from the next frame on; tracks live on."""
         self._looks.use(encoder)
 
-    def allow_encoder(self, allowed: bool) -> None:
-        """Let the next frames use the encoder or not; an allowed one may have failed before."""
-        self._looks.allow(allowed)
+    def allow_encoder(self, allowed: bool, most: int | None = None) -> None:
+        """
+        Let the next frames use the encoder or not; an allowed one may have failed before.
+
+        :param most: features that there is time for in an image, None for any number; it holds
+            with ``on_demand`` where the settings set no limit.
+        """
+        self._looks.allow(allowed, most)
 
     def reset(self) -> None:
         """Drop all tracks, raise the session, try a failed encoder again; ids go on."""
@@ -158,7 +163,8 @@ class Pipeline:
         confirmed = int(np.count_nonzero(
             (tracks.state == TrackState.CONFIRMED) & (tracks.hits == settings.n_init)))
         return FrameResult(
-            tracks, self.session, reset, crops, ignored, stages, positions, confirmed)
+            tracks, self.session, reset, crops, ignored, stages, positions, confirmed,
+            self._looks.limited)
 
     def _on_the_ground(self, frame: Frame, detections: Detections) -> NDArray[np.float64] | None:
         """Return how far tracks and detections are apart on the ground, where that is wanted."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ __all__ = ['CheckpointError', 'Encoder', 'ModelError']
 # A bucket may be filled up by this share; beyond it two smaller batches are faster: on two cores a
 # batch takes 4 ms and 10 more for each crop.
 MAX_PADDING = 0.2
+# Crops of the batch that is timed.
+TIMED = 8
 # On an NPU one batch of any size is faster than two.
 NPU_PADDING = 1.0
 
@@ -48,6 +51,7 @@ class Encoder:
     :ivar device: where it runs, such as Ascend, GPU or CPU.
     :ivar device_note: a sentence when that, or the precision, is not what was asked for; else ''.
     :ivar feature_size: D, length of a feature.
+    :ivar timed: crops of a batch and the seconds it took, None before :meth:`warm_up`.
     """
 
     def __init__(self, model: Model, engine_name: str, engine: Engine,
@@ -57,6 +61,7 @@ class Encoder:
         self.device = engine.device
         self.device_note = engine.note
         self.feature_size = model.feature_size
+        self.timed: tuple[int, float] | None = None
         self._engine_name = engine_name
         self._engine = engine
         self._most = batch_buckets[-1]
@@ -147,7 +152,7 @@ class Encoder:
 
     def warm_up(self, progress: Callable[[str], None] | None = None) -> None:
         """
-        Compile the network for every bucket, seconds each, or run it once.
+        Compile the network for every bucket, seconds each, or run it once; time a batch.
 
         :param progress: called with a line of text before each bucket; what it raises ends the
             warm-up and reaches the caller.
@@ -158,6 +163,10 @@ class Encoder:
             self._run(bucket)
         if not self._buckets:
             self._run(1)
+        size = max((b for b in self._buckets if b <= TIMED), default=min(self._most, TIMED))
+        started = time.perf_counter()
+        self._run(min(size, len(self._images)))
+        self.timed = size, time.perf_counter() - started
 
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
                encoding: str = 'bgr8',

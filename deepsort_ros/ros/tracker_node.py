@@ -210,7 +210,7 @@ class TrackerNode(LifecycleNode):
     # Frames, on the worker's thread
 
     def _track(self, job: Job) -> None:
-        self._appearance.before_frame()
+        self._appearance.before_frame(self._worker.time_left(time.monotonic()))
         tracked = track_pair(self._pipeline, job.image, job.detections, job.sight)
         self._report.tracked(tracked, self._settings)
         message = tracked.message

@@ -13,6 +13,8 @@ from deepsort_ros.ros.world_inputs import Sight
 
 # Images without detections that wait beside the pairs.
 PREDICTED = 30
+# Pairs whose arrivals tell how soon the next one comes.
+ARRIVALS = 10
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Worker:
         self._jobs: deque[Job] = deque()
         self._requests: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
+        self._arrivals: deque[float] = deque(maxlen=ARRIVALS)
         self._stopping = False
         # A daemon: a device that blocks for ever must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name='worker', daemon=True)
@@ -60,6 +63,23 @@ class Worker:
     def waiting(self) -> int:
         """Return how many jobs wait."""
         return len(self._jobs)
+
+    def time_left(self, now: float) -> float | None:
+        """
+        Return the seconds until the queue is full, if pairs arrive as they did before.
+
+        It is full one pair before one has to make room. None while that is not known.
+
+        :param now: on the clock of the arrivals.
+        """
+        with self._changed:
+            arrivals = list(self._arrivals)
+            waiting = sum(job.detections is not None for job in self._jobs)
+        if len(arrivals) < 3:
+            return None
+        between = sorted(later - earlier for earlier, later in zip(arrivals, arrivals[1:]))
+        period = between[len(between) // 2]
+        return max(0.0, (self._depth - waiting) * period - (now - arrivals[-1]))
 
     def add(self, job: Job) -> None:
         """
@@ -70,6 +90,8 @@ class Worker:
         dropped = 0
         with self._changed:
             self._jobs.append(job)
+            if job.detections is not None:
+                self._arrivals.append(job.arrived)
             while (sum(waiting.detections is not None for waiting in self._jobs) > self._depth
                    or len(self._jobs) > self._depth + PREDICTED):
                 self._jobs.popleft()

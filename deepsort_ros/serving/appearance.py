@@ -13,6 +13,7 @@ from deepsort_ros.kept_crops import Crop
 from deepsort_ros.pipeline import Pipeline
 from deepsort_ros.serving.backoff import Backoff
 from deepsort_ros.serving.network import Unavailable
+from deepsort_ros.serving.pace import Pace
 from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
 
@@ -44,6 +45,8 @@ class Appearance:
         self._warn = warn
         self._tell = tell
         self._backoff = Backoff()
+        self._pace = Pace()
+        self._timed: tuple[int, float] | None = None
         self._failure: str | None = None
         self._failing_since = 0.0
         self._in_a_row = 0
@@ -89,9 +92,17 @@ class Appearance:
         self._backoff.reset()
         self._network.retry()
 
-    def before_frame(self) -> None:
-        """Let the next frame use the network, if there is one and it is time to."""
-        self._pipeline.allow_encoder(self._network.ready and self._backoff.due)
+    def before_frame(self, seconds: float | None = None) -> None:
+        """
+        Let the next frame use the network, if there is one and it is time to.
+
+        :param seconds: that its features may take where images wait for it, None for any time.
+        """
+        if self._network.timed is not self._timed:
+            self._timed = self._network.timed
+            self._pace.begin(self._timed)
+        self._pipeline.allow_encoder(self._network.ready and self._backoff.due,
+                                     None if seconds is None else self._pace.most(seconds))
 
     def keep(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64],
              encoding: str) -> list[Crop | None]:
@@ -101,6 +112,7 @@ class Appearance:
     def encode(self, image: NDArray[np.uint8], tlwh: NDArray[np.float64], encoding: str,
                kept: Collection[Crop] = ()) -> NDArray[np.float32]:
         """Return the features of the network, see ``AppearanceEncoder``; pass on its errors."""
+        started = time.perf_counter()
         try:
             features = self._network.encode(image, tlwh, encoding, kept)
         except Unavailable:
@@ -108,6 +120,7 @@ class Appearance:
         except Exception as error:
             self._failed(f'{type(error).__name__}: {error}')
             raise
+        self._pace.took(len(features), time.perf_counter() - started)
         if self._failure is not None and np.isfinite(features).any():
             self._failure = None
             self._in_a_row = 0

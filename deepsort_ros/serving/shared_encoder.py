@@ -93,6 +93,12 @@ class SharedEncoder:
         return self._distance
 
     @property
+    def timed(self) -> tuple[int, float] | None:
+        """Return how many crops took how long when the network was loaded, None for unknown."""
+        timed: tuple[int, float] | None = getattr(self._encoder, 'timed', None)
+        return timed
+
+    @property
     def loading(self) -> str:
         """Return what is loaded or compiled and how long it has taken, '' when nothing is."""
         return self._loading.text

@@ -209,7 +209,7 @@ class Tracker:
                 self._votes.names(table.slot))
 
     def demand(self, detections: Detections, dt: float,
-               kept: Mapping[int, int] | None = None) -> Demand:
+               kept: Mapping[int, int] | None = None, most: int | None = None) -> Demand:
         """
         Return which features the next update may need; changes nothing.
 
@@ -226,11 +226,12 @@ class Tracker:
         detection that is open, the last one is needed as well, and all of them when the track
         was lost: that tells best whether this is it. Their features go to :meth:`describe`.
 
-        No more than ``feature_budget`` are needed: detections that are open go first, in the
-        order given, then kept crops, then the oldest features.
+        No more than ``feature_budget`` are needed, nor ``most``: detections that are open go
+        first, in the order given, then kept crops, then the oldest features.
 
         :param detections: of N valid boxes; :param dt: time steps since the last update.
         :param kept: how many crops are kept of each track, by id.
+        :param most: features that there is time for, where ``feature_interval`` is not 0.
         """
         table, config, kept = self._table, self._config, kept or {}
         needed: NDArray[np.bool_] = detections.score >= config.high_score
@@ -248,7 +249,7 @@ class Tracker:
             opened = opened[np.unique(claimed)]
 
         featured = self._gallery.count(table.slot) > 0
-        budget = config.feature_budget or np.inf
+        budget = min(config.feature_budget or np.inf, np.inf if most is None else most)
         left = max(budget - len(opened), 0)
         late: dict[int, int] = {}
         for row in np.unique(near).tolist():

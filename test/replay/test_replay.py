@@ -32,8 +32,9 @@ FRAMES = 45
 @pytest.fixture(scope='module', params=['always', 'on_demand'])
 def settings(request):
     # Small batches compile quickly; what they hold does not change a feature.
+    # And the node is not to save features where this machine is slow.
     return Settings(appearance=request.param, batch_buckets=(1, 8), frame_rate=25.0,
-                    publish_features=True)
+                    publish_features=True, appearance_budget=100000)
 
 
 @pytest.fixture(scope='module')

@@ -54,6 +54,34 @@ def test_when_behind_the_oldest_waiting_job_makes_room_and_is_counted(bench):
     assert bench.dropped == 2
 
 
+def test_the_time_left_is_until_the_queue_is_full(bench):
+    for arrived in (0.0, 0.1, 0.2, 0.9, 1.0):
+        bench.worker.add(Job('tracked', (), arrived))
+        assert bench.started.wait(10)
+        bench.worker.clear()
+    assert bench.worker.time_left(1.0) == pytest.approx(0.2), 'by the usual time between pairs'
+    assert bench.worker.time_left(1.05) == pytest.approx(0.15)
+    bench.worker.add(Job('waits', (), 1.1))
+    assert bench.worker.time_left(1.1) == pytest.approx(0.1)
+    bench.worker.add(Job('waits too', (), 1.2))
+    assert bench.worker.time_left(1.2) == 0.0
+
+
+def test_the_time_left_is_unknown_before_pairs_have_come_regularly(bench):
+    for arrived in (0.0, 0.1):
+        assert bench.worker.time_left(arrived) is None
+        bench.worker.add(Job('pair', (), arrived))
+
+
+def test_images_to_be_predicted_take_no_time_from_others(bench):
+    for arrived in (0.0, 0.1, 0.2):
+        bench.worker.add(Job('pair', (), arrived))
+    assert bench.started.wait(10)
+    bench.worker.clear()
+    bench.worker.add(Job('predicted', None, 0.25))
+    assert bench.worker.time_left(0.25) == pytest.approx(0.15)
+
+
 def test_a_request_runs_before_the_waiting_jobs_and_after_the_running_one(bench):
     bench.add('first')
     assert bench.started.wait(10)

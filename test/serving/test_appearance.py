@@ -68,6 +68,13 @@ class Bench:
         assert result.tracks is not None
         return result.crops
 
+    def most(self, seconds):
+        """Return what a frame that has so much time may compute."""
+        asked = []
+        self.pipeline.allow_encoder = lambda allowed, most=None: asked.append((allowed, most))
+        self.appearance.before_frame(seconds)
+        return asked[-1]
+
     def attempts(self, seconds):
         """Track ten frames a second; return the seconds at which the network was tried."""
         start, tried = self.now, []
@@ -180,3 +187,10 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(bench):
     bench.device.error = RuntimeError('device lost')
     bench.frame(8)
     assert bench.device.calls == [8]
+
+
+def test_the_time_left_bounds_the_features_by_what_the_network_took(bench):
+    assert bench.most(1.0) == (True, None), 'a network that was never timed'
+    bench.device.timed = 8, 0.080
+    assert bench.most(0.055) == (True, 5)
+    assert bench.most(None) == (True, None)

@@ -105,6 +105,7 @@ class Monitor:
     tracks: int = 0
     crops: int = 0
     confirmed: int = 0
+    limited: int = 0
 
     def __post_init__(self) -> None:
         """Start the clocks."""
@@ -218,7 +219,7 @@ class Monitor:
         values: dict[str, Any] = {
             'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
             'queue': now.queue, 'features': self.crops,
-            'confirmed': self.confirmed}
+            'features_limited': self.limited, 'confirmed': self.confirmed}
         values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
         values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
         for stage, samples in self._samples.items():

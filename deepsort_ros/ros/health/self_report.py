@@ -90,6 +90,7 @@ class SelfReport:
             f'{result.crops} features, pair to tracks {stages["pair_to_tracks"] * 1000:.1f} ms')
         tracks = len(tracked.message.tracks) if tracked.message else 0
         self.monitor.confirmed += result.confirmed
+        self.monitor.limited += result.limited
         self.monitor.tracked(tracks, result.crops, result.ignored)
         detections = 0 if job.detections is None else len(job.detections.detections)
         if 'invalid' in result.ignored:
