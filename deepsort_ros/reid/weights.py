@@ -101,7 +101,10 @@ def _tensor(name: str, shape: list[int], kind: str, data: memoryview) -> NDArray
     size = math.prod(shape) * np.dtype(kind).itemsize
     if min(shape, default=0) < 0 or size != len(data):
         raise wire.WireError(f'{name} of shape {tuple(shape)} has {len(data)} bytes')
-    return np.frombuffer(data, kind).reshape(shape)
+    # Aligned, which no place in a file is: MindSpore before 2.8 takes no other.
+    tensor = np.require(np.frombuffer(data, kind), requirements=['ALIGNED']).reshape(shape)
+    tensor.flags.writeable = False
+    return tensor
 
 
 def feature_parameters(path: Path) -> Parameters:

@@ -8,6 +8,9 @@ from onnx import helper
 from onnx import numpy_helper
 from onnx import TensorProto
 
+from deepsort_ros.cli import main
+from deepsort_ros.reid.model_notes import note
+
 FLOAT = TensorProto.FLOAT
 
 
@@ -30,6 +33,29 @@ def random_model(path: Path, size=(256, 128), features=512, layout='NCHW', batch
         weight.astype(helper.tensor_dtype_to_np_dtype(kind)), 'weight')
     return write(path, nodes, [('x', kind, shape)], [('feature', kind, [batch, features])],
                  [weights], metadata)
+
+
+# Models that every command and the node must take, with what they take and give.
+KINDS = {'mindir': ('mindspore', '128x64 NCHW', 128), 'onnx': ('onnxruntime', '128x64 NCHW', 128),
+         'NCHW': ('onnxruntime', '256x128 NCHW', 512),
+         'NHWC': ('onnxruntime', '256x128 NHWC', 512)}
+
+
+# Python takes None for a module that cannot be imported.
+WITHOUT_ENGINES = (
+    'import sys\n'
+    'sys.modules.update(mindspore=None, mindspore_lite=None, onnxruntime=None, onnx=None)\n')
+
+
+def model_of(kind: str, folder: Path, **metadata) -> Path:
+    """Write a model of one of ``KINDS``: the bundled network exported, or a small one."""
+    if kind in ('mindir', 'onnx'):
+        path = folder / f'bundled.{kind}'
+        assert main(['export', 'bundled', str(path), '--device', 'CPU']) == 0
+        if metadata:
+            note(str(path), **metadata)
+        return path
+    return random_model(folder / f'{kind}.onnx', layout=kind, metadata=metadata)
 
 
 def mean_colour(path: Path, layout='NCHW', **metadata) -> Path:

@@ -1,10 +1,18 @@
 """The command line takes models of any kind, and says in one line what is wrong with others."""
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
+from onnx import helper
+from small_models import FLOAT
+from small_models import KINDS
+from small_models import model_of
 from small_models import random_model
+from small_models import WITHOUT_ENGINES
+from small_models import write
 
 from deepsort_ros.cli import main
 
@@ -33,37 +41,48 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize('layout', ['NCHW', 'NHWC'])
-def test_track_takes_a_model_of_another_size_and_length(sequence, tmp_path, capsys, layout):
-    model = random_model(tmp_path / 'm.onnx', layout=layout)
-    code, out, _ = run(capsys, 'track', sequence, '--model', model, '--output',
-                       tmp_path / 'out.txt', '--history', tmp_path / 'h.csv', '--json')
-    found = json.loads(out)
-    assert code == 0 and found['crops'] == 10 and found['encoder_error'] is None
-    assert found['encoder']['engine'] == 'onnxruntime' and found['encoder']['feature_size'] == 512
+@pytest.fixture(scope='module')
+def models(tmp_path_factory):
+    """Return the models of ``KINDS``, and the bundled one."""
+    folder = tmp_path_factory.mktemp('models')
+    return {'bundled': 'bundled', **{kind: model_of(kind, folder) for kind in KINDS}}
 
 
-def test_track_and_evaluate_reid_take_an_exported_mindir(sequence, tmp_path, capsys):
-    model = tmp_path / 'm.mindir'
-    assert run(capsys, 'export', 'bundled', model, '--device', 'CPU')[0] == 0
-    results = []
-    for name in ('bundled', model):
-        output = tmp_path / 'out.txt'
-        code, out, _ = run(capsys, 'track', sequence, '--model', name, '--device', 'CPU', '--set',
+def facts(kind):
+    return {'bundled': ('mindspore', '128x64 NCHW', 128), **KINDS}[kind]
+
+
+def test_track_takes_models_of_any_kind(sequence, models, tmp_path, capsys):
+    results = {}
+    for kind, model in models.items():
+        output = tmp_path / f'{kind}.txt'
+        code, out, _ = run(capsys, 'track', sequence, '--model', model, '--device', 'CPU', '--set',
                            'batch_buckets=[2]', '--output', output, '--json')
-        assert code == 0 and json.loads(out)['encoder']['max_cosine_distance'] > 0
-        results.append(output.read_text())
-    assert results[0] == results[1] != ''
-    people = tmp_path / 'people'
+        found = json.loads(out)
+        assert code == 0 and found['crops'] == 10 and found['encoder_error'] is None
+        told = found['encoder']
+        assert (told['engine'], told['input'], told['feature_size']) == facts(kind)
+        results[kind] = output.read_text()
+    assert results['bundled'] == results['mindir'] == results['onnx']
+    assert '' not in results.values()
+
+
+def test_evaluate_reid_takes_models_of_any_kind(models, tmp_path, capsys):
+    people, random = tmp_path / 'people', np.random.default_rng(1)
     people.mkdir()
     for number in range(8):
-        image = np.full((128, 64, 3), 30 * (1 + number // 2), np.uint8)
-        cv2.imwrite(str(people / f'{1 + number // 4:04}_c1s1_{number:06}_00.png'), image)
-    scores = [json.loads(run(capsys, 'evaluate-reid', people, '--model', name, '--device', 'CPU',
-                             '--json')[1]) for name in ('bundled', model)]
-    assert scores[0]['rank1'] == scores[1]['rank1']
-    assert scores[0]['distances']['equal_error_distance'] == pytest.approx(
-        scores[1]['distances']['equal_error_distance'], abs=1e-4)
+        clothes = np.full((128, 64, 3), 30 * (1 + number // 2)) + random.integers(0, 20, 3)
+        cv2.imwrite(str(people / f'{1 + number // 4:04}_c1s1_{number:06}_00.png'),
+                    clothes.astype(np.uint8))
+    distances = {}
+    for kind, model in models.items():
+        code, out, _ = run(capsys, 'evaluate-reid', people, '--model', model, '--device', 'CPU',
+                           '--json')
+        found = json.loads(out)
+        assert code == 0 and 0 < found['rank1'] <= 1
+        distances[kind] = found['distances']['equal_error_distance']
+    for kind in ('mindir', 'onnx'):
+        assert distances[kind] == pytest.approx(distances['bundled'], abs=1e-4)
 
 
 def test_the_limit_of_the_model_is_in_the_history(sequence, tmp_path, capsys):
@@ -85,17 +104,70 @@ def test_both_engines_track_the_bundled_network_alike(sequence, tmp_path, capsys
     assert results[0] == results[1] != ''
 
 
-@pytest.mark.parametrize('text, says', [
-    ('{"height": 64}', 'm.onnx: input x of shape (N, 3, 256, 128) has height 256, its description '
-     'says 64'),
-    ('{"feature_size": 3}', 'm.onnx: output feature of shape (N, 512) gives features of 512, its '
-     'description says 3')])
-def test_a_wrong_model_gives_one_line(sequence, tmp_path, capsys, text, says):
-    model = random_model(tmp_path / 'm.onnx')
-    (tmp_path / 'm.json').write_text(text)
-    for command in (('track', sequence, '--model', model), ('info', model)):
+def described(folder, **description):
+    (folder / 'm.json').write_text(json.dumps(description))
+    return random_model(folder / 'm.onnx')
+
+
+def written(folder, name, content):
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def shaped(folder, taken, given):
+    nodes = [helper.make_node('Identity', ['x'], ['y'])]
+    return write(folder / 'm.onnx', nodes, [('x', FLOAT, taken)], [('y', FLOAT, given)])
+
+
+WRONG = {
+    'another height': (
+        lambda folder: described(folder, height=64), 'm.onnx: input x of shape '
+        '(N, 3, 256, 128) has height 256, its description says 64'),
+    'another length': (
+        lambda folder: described(folder, feature_size=3), 'm.onnx: output feature of shape '
+        '(N, 512) gives features of 512, its description says 3'),
+    'grey images': (
+        lambda folder: shaped(folder, ['N', 1, 64, 64], ['N', 8]), 'm.onnx: input x of shape '
+        '(N, 1, 64, 64) is not (N, 3, H, W) or (N, H, W, 3)'),
+    'maps for features': (
+        lambda folder: shaped(folder, ['N', 3, 64, 64], ['N', 7, 8, 8]), 'm.onnx: output y of '
+        'shape (N, 7, 8, 8) is not (N, D), one feature for each image'),
+    'no ONNX': (lambda folder: written(folder, 'm.onnx', b'a text'), 'm.onnx'),
+    'no MINDIR': (lambda folder: written(folder, 'm.mindir', b'a text'), 'm.mindir'),
+    'no file': (lambda folder: folder / 'none.onnx', 'none.onnx'),
+    'another suffix': (lambda folder: written(folder, 'm.pth', b''), 'm.pth')}
+
+
+@pytest.mark.parametrize('wrong', WRONG)
+def test_a_wrong_model_gives_one_line_in_every_command(sequence, tmp_path, capsys, wrong):
+    make, says = WRONG[wrong]
+    model = make(tmp_path)
+    lines = set()
+    commands = [('track', sequence, '--model', model),
+                ('evaluate-reid', sequence / 'img1', '--model', model)]
+    # This one tells about any file.
+    commands += [('info', model)] if wrong not in ('no file', 'another suffix') else []
+    for command in commands:
         code, _, err = run(capsys, *command)
-        assert code == 2 and err == f'deepsort: {tmp_path}/{says}\n'
+        assert code == 2 and err.startswith('deepsort: ') and err.count('\n') == 1
+        assert f'{tmp_path}/{says}' in err
+        lines.add(err)
+    assert len(lines) == 1, 'the same in each'
+
+
+@pytest.mark.parametrize('appearance, code, says', [
+    ('off', 0, ''),
+    ('always', 2, ' needs mindspore or onnxruntime, which this Python has not: "pip install '
+     'mindspore", or "pip install onnxruntime"\n')])
+def test_without_any_engine_there_is_tracking_by_motion(
+        sequence, tmp_path, appearance, code, says):
+    script = WITHOUT_ENGINES + 'from deepsort_ros.cli import main\nsys.exit(main(sys.argv[1:]))'
+    done = subprocess.run(
+        [sys.executable, '-c', script, 'track', sequence, '--appearance', appearance, '--output',
+         tmp_path / 'out.txt'], capture_output=True, text=True)
+    assert done.returncode == code and done.stderr.endswith(says)
+    assert done.stderr.count('\n') == bool(says)
+    assert appearance == 'always' or (tmp_path / 'out.txt').read_text()
 
 
 def test_info_tells_all_about_a_model_and_where_it_is_from(tmp_path, capsys):

@@ -5,11 +5,10 @@ Nothing is faked: names are hidden, and where Humble has another name for a modu
 this ROS is found under that name.
 """
 import builtins
+import signal
 import sys
 import types
 from contextlib import contextmanager
-
-from rclpy.node import Node
 
 # What this project may not import, and where Humble has it.
 HIDDEN = {'rclpy.event_handler': 'rclpy.qos_event', 'rclpy.clock_type': None,
@@ -34,6 +33,7 @@ def _humble_import(name, globals=None, locals=None, fromlist=(), level=0):
 @contextmanager
 def humble():
     """Hide what Humble lacks."""
+    from rclpy.node import Node
     methods = {name: getattr(Node, name) for name in METHODS}
     old_modules = set(sys.modules)
     for name in methods:
@@ -50,6 +50,8 @@ def humble():
 
 
 if __name__ == '__main__':
+    # As the program itself does it, before rclpy is imported: some ROS starts threads with it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     with humble():
         from deepsort_ros.ros.main import main
         sys.exit(main())

@@ -6,13 +6,16 @@ import live
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from small_models import KINDS
+from small_models import model_of
 from small_models import random_model
+from small_models import WITHOUT_ENGINES
 from std_srvs.srv import Trigger
 from test_loading import lines
 
-from deepsort_ros.cli import main
 from deepsort_ros.reid.encoder import Encoder
-from deepsort_ros.reid.model_notes import note
 
 BOX = (10.0, 10, 30, 30)
 LIMIT = 0.31
@@ -45,29 +48,26 @@ def test_onnx_runtime_runs_the_bundled_network_without_mindspore(start_node, gra
     assert lines(node, 'WARN', 'ERROR', 'FATAL') == []
 
 
-@pytest.mark.parametrize('kind', ['onnx', 'mindir'])
-def test_two_cameras_share_a_model_of_another_kind_size_and_length(
-        start_node, graph, tmp_path, kind):
-    model = tmp_path / f'mine.{kind}'
-    if kind == 'onnx':
-        random_model(model, layout='NHWC', metadata={'max_cosine_distance': LIMIT})
-        length, size, engine = 512, '256x128 NHWC', 'onnxruntime'
-    else:
-        assert main(['export', 'bundled', str(model), '--device', 'CPU']) == 0
-        note(str(model), max_cosine_distance=LIMIT)
-        length, size, engine = 128, '128x64 NCHW', 'mindspore'
-    node = start_node(model=model, device='CPU', batch_buckets='[1]', cameras='[front, rear]',
+@pytest.mark.parametrize('names', [(), ('front', 'rear')], ids=['one camera', 'two cameras'])
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_node_takes_models_of_any_kind_and_cameras_share_them(
+        start_node, graph, tmp_path, kind, names):
+    model = model_of(kind, tmp_path, max_cosine_distance=LIMIT)
+    engine, size, length = KINDS[kind]
+    node = start_node(model=model, device='CPU', batch_buckets='[1]',
+                      cameras=f'[{", ".join(names)}]' if names else "['']",
                       n_init=1, publish_features='true', appearance='on_demand',
                       appearance_interval=1)
-    node.wait_for('[rear.tracker]: active: device CPU')
-    cameras = [live.Tracking(graph, name) for name in ('/front', '/rear')]
-    expected = Encoder.create(str(model), 'CPU', batch_buckets=(1,)).encode(
-        picture(), np.array([BOX]))
-    for tracking in cameras:
+    node.wait_for(f'[{"rear." if names else ""}tracker]: active: device CPU')
+    # What is exported gives the features of the network it is of, on any engine.
+    same = str(model) if size.startswith('256') else 'bundled'
+    expected = Encoder.create(same, 'CPU', batch_buckets=(1,)).encode(picture(), np.array([BOX]))
+    for name in names or ('',):
+        tracking = live.Tracking(graph, f'/{name}' if name else '')
         features(tracking)
         found = features(tracking)
         assert found.shape == (1, length)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
         values = tracking.values('appearance')
         assert (values['engine'], values['input']) == (engine, size)
         assert (values['feature_size'], values['max_cosine_distance']) == (
@@ -124,3 +124,21 @@ def test_a_model_that_a_device_loses_is_loaded_again(tmp_path, domain, graph):
         node.wait_for('the appearance network works again')
     finally:
         node.stop()
+
+
+def test_without_any_engine_the_node_tracks_by_motion_and_names_what_to_install(
+        start_node, graph):
+    node = start_node(program=('-c', WITHOUT_ENGINES + 'from deepsort_ros.ros.main import main\n'
+                               'sys.exit(main())'), appearance='off', n_init=1)
+    node.wait_for('active: appearance off')
+    tracking = live.Tracking(graph)
+    assert len(tracking.track(3)[-1].tracks) == 1
+    assert lines(node, 'WARN', 'ERROR', 'FATAL') == []
+    request = SetParameters.Request(
+        parameters=[Parameter('appearance', value='always').to_parameter_msg()])
+    assert graph.call(SetParameters, '/tracker/set_parameters', request).results[0].successful
+    node.wait_for('tracking by motion and overlap alone')
+    error, = lines(node, 'ERROR', 'FATAL')
+    assert '"pip install mindspore", or "pip install onnxruntime"' in error
+    assert len(tracking.track()[0].tracks) == 1
+    assert node.stop() == 0
