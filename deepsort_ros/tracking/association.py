@@ -65,7 +65,7 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state, form)
-    # One product gives all distances, the square taken apart, but for rounding: only what it
+    # One product gives all distances, the square taken apart, except for rounding: only what it
     # leaves is held to the exact one. Coordinates from the middle keep that rounding small.
     if not len(mean) or not len(measurement):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)

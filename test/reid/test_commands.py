@@ -60,8 +60,8 @@ def test_track_takes_models_of_any_kind(sequence, models, tmp_path, capsys):
                            'batch_buckets=[2]', '--output', output, '--json')
         found = json.loads(out)
         assert code == 0 and found['crops'] == 10 and found['encoder_error'] is None
-        told = found['encoder']
-        assert (told['engine'], told['input'], told['feature_size']) == facts(kind)
+        encoder = found['encoder']
+        assert (encoder['engine'], encoder['input'], encoder['feature_size']) == facts(kind)
         results[kind] = output.read_text()
     assert results['bundled'] == results['mindir'] == results['onnx']
     assert '' not in results.values()

@@ -395,7 +395,7 @@ def resets(bench: Bench) -> None:
     bench.graph.spin_until(lambda: (bench.folder / 'at work').exists())
     bench.device.unlink()
     answers = [bench.graph.call(Trigger, '/tracker/reset', Trigger.Request()).message
-            for _ in range(2)]
+               for _ in range(2)]
     assert answers == [f'all tracks dropped, session {before + more} begins' for more in (1, 2)]
     assert bench.tracking.track(boxes=BOXES)[0].session == before + 2
     (bench.folder / 'at work').unlink()

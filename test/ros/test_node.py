@@ -195,7 +195,7 @@ def test_topics_and_services_are_those_of_the_table(graph, node):
     compressed = '/image/compressed'
     for direction, present in ours.items():
         listed = {full(t.name): [t.type] for t in TOPICS if t.direction == direction
-                and not (direction == 'in' and 'only with `world' in t.meaning)}
+                  and not (direction == 'in' and 'only with `world' in t.meaning)}
         listed.pop(compressed, None)
         added_by_rclpy = {'/rosout', '/parameter_events', '/tracker/transition_event', '/clock'}
         assert listed == {k: v for k, v in present.items() if k not in added_by_rclpy}

@@ -68,7 +68,7 @@ def test_the_policy_allows_what_the_running_node_does_and_no_more(node, graph):
 
 def test_the_policy_has_every_topic_and_service_of_the_table():
     listed = {direction: {full(t.name) for t in TOPICS if t.direction == direction}
-            for direction in ('in', 'out')}
+              for direction in ('in', 'out')}
     assert listed['in'] <= allowed('subscribe') and listed['out'] <= allowed('publish')
     assert {full(s.name) for s in SERVICES} <= allowed('reply')
     assert allowed('request') == set()

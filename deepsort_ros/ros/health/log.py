@@ -33,7 +33,7 @@ class NodeLog:
 
 
 def logged(transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
-         ) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
+           ) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
     """Have a transition of the lifecycle log what it raises: rclpy passes over it in silence."""
     @wraps(transition)
     def wrapper(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
