@@ -12,7 +12,9 @@ import hashlib
 import html
 import json
 import logging
+import os
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,8 +24,10 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from deepsort_ros.bags.bag import convert
+from deepsort_ros.bags.reader import WorldSource
 from deepsort_ros.bags.storage import BagError
 from deepsort_ros.settings import Settings
 
@@ -31,6 +35,12 @@ RECORD = 'done.json'
 # What a worker with a network needs, in bytes.
 WORKER_MEMORY = 2_000_000_000
 CHUNK = 1 << 20
+# What limits the threads of NumPy, of the engines and of OpenCV; kept where it is set.
+THREAD_VARIABLES = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS',
+                    'OPENCV_FOR_THREADS_NUM')
+
+# A worker of several threads has one network, which takes one bag at a time.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Task:
     make_encoder: Callable[[Settings], Any]
     image: str | None = None
     detections: str | None = None
+    world: WorldSource = WorldSource()
 
 
 def folders(bags: list[Path], output: Path) -> list[Path]:
@@ -64,7 +75,8 @@ def digest(task: Task) -> str:
 
     :raises OSError: the bag cannot be read.
     """
-    found = hashlib.sha256(repr((task.settings, task.image, task.detections)).encode())
+    found = hashlib.sha256(repr((
+        task.settings, task.image, task.detections, task.world)).encode())
     files = sorted(p for p in task.bag.rglob('*') if p.is_file()) if task.bag.is_dir() else [
         task.bag]
     for path in files:
@@ -99,8 +111,10 @@ def track_one(task: Task) -> dict[str, Any]:
         partial, tracks = task.folder / 'tracks.partial', task.folder / 'tracks'
         for old in (partial, tracks):
             shutil.rmtree(old, ignore_errors=True)
-        encoder = _encoder(task.make_encoder, task.settings)
-        summary = convert(task.bag, partial, task.settings, encoder, task.image, task.detections)
+        with _one_at_a_time:
+            encoder = _encoder(task.make_encoder, task.settings)
+            summary = convert(task.bag, partial, task.settings, encoder, task.image,
+                              task.detections, world=task.world)
         if summary.interrupted:
             raise BagError(f'{task.bag}: interrupted')
         partial.rename(tracks)
@@ -124,6 +138,12 @@ def _known(folder: Path) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
+def share_of_threads(cores: int, workers: int) -> dict[str, str]:
+    """Return the environment in which each of some workers computes on its share of the cores."""
+    share = str(max(1, cores // workers))
+    return {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
+
+
 @contextlib.contextmanager
 def cluster(scheduler: str | None, workers: int | None, tasks: int) -> Iterator[Any]:
     """
@@ -145,10 +165,11 @@ def cluster(scheduler: str | None, workers: int | None, tasks: int) -> Iterator[
         with client:
             yield client
         return
-    fit = max(1, min(CPU_COUNT, MEMORY_LIMIT // WORKER_MEMORY, tasks))
+    count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // WORKER_MEMORY, tasks))
     with LocalCluster(
-            n_workers=workers or fit, threads_per_worker=1, dashboard_address='127.0.0.1:0',
-            silence_logs=logging.ERROR) as local, Client(local) as client:
+            n_workers=count, threads_per_worker=1, dashboard_address='127.0.0.1:0',
+            silence_logs=logging.ERROR, env=share_of_threads(CPU_COUNT, count)) as local, \
+            Client(local) as client:
         yield client
 
 
@@ -170,7 +191,7 @@ def write_page(records: list[dict[str, Any]], path: Path) -> None:
                'ignored', 'seconds', 'error')
     rows = []
     for record in sorted(records, key=lambda r: (r['status'] != 'failed', r['bag'])):
-        cells = ''.join(f'<td>{html.escape(_cell(record.get(name, "")))}</td>' for name in columns)
+        cells = ''.join(f'<td>{_cell(record, name, path.parent)}</td>' for name in columns)
         rows.append(f'<tr class="{html.escape(record["status"])}">{cells}</tr>')
     counts = Counter(record['status'] for record in records)
     heading = ', '.join(f'{count} {status}' for status, count in sorted(counts.items()))
@@ -183,7 +204,13 @@ def write_page(records: list[dict[str, Any]], path: Path) -> None:
         + '\n'.join(rows) + '\n</table></html>\n', encoding='utf-8')
 
 
-def _cell(value: Any) -> str:
+def _cell(record: dict[str, Any], name: str, folder: Path) -> str:
+    """Return the HTML of a cell; the bag is a link to its folder of results."""
+    value = record.get(name, '')
     if isinstance(value, dict):
-        return ', '.join(f'{count} {name}' for name, count in value.items())
-    return str(value)
+        value = ', '.join(f'{count} {reason}' for reason, count in value.items())
+    text = html.escape(str(value))
+    if name == 'bag' and record.get('tracks'):
+        results = os.path.relpath(Path(record['tracks']).parent, folder)
+        return f'<a href="{html.escape(quote(results))}/">{text}</a>'
+    return text

@@ -9,6 +9,7 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_settings
+from deepsort_ros.commands.common import add_world_topics
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
@@ -29,10 +30,7 @@ def add(commands: Any) -> None:
     for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
         parser.add_argument(f'--{topic}', metavar='TOPIC', default=default,
                             help=f'default: {default or "the only one of its type"}')
-    parser.add_argument('--camera-info', metavar='TOPIC',
-                        help='with world or camera_motion tf: calibration of the camera; '
-                        'default: the one beside the image, else the only one')
-    parser.add_argument('--depth', metavar='TOPIC', help='with world depth: depth images')
+    add_world_topics(parser)
     parser.add_argument('--bag-version', type=int, choices=(8, 9), metavar='N',
                         help='version of the new bag: 8 for Humble, 9 for later distributions; '
                         'default: what this one reads')

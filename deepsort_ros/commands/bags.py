@@ -9,6 +9,7 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_settings
+from deepsort_ros.commands.common import add_world_topics
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import resolve_settings
 
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
     for topic in ('image', 'detections'):
         parser.add_argument(f'--{topic}', metavar='TOPIC',
                             help='default: the only one of its type')
+    add_world_topics(parser)
     add_settings(parser)
 
 
@@ -38,13 +40,15 @@ def run(args: argparse.Namespace) -> int:
     """Track all bags; exit code 1 when one failed."""
     settings = resolve_settings(args)
     from deepsort_ros.bags import fleet
+    from deepsort_ros.bags.reader import WorldSource
     from deepsort_ros.bags.storage import BagError
     if args.workers is not None and args.workers < 1:
         raise BagError(f'--workers: {args.workers} is below 1')
     output = args.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     bags = [bag.resolve() for bag in args.bags]
-    tasks = [fleet.Task(bag, folder, settings, create_encoder, args.image, args.detections)
+    tasks = [fleet.Task(bag, folder, settings, create_encoder, args.image, args.detections,
+                        WorldSource(args.camera_info, args.depth))
              for bag, folder in zip(bags, fleet.folders(bags, output))]
     records: list[dict[str, Any]] = []
     with fleet.cluster(args.scheduler, args.workers, len(tasks)) as client, \

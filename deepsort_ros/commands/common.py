@@ -121,6 +121,14 @@ def preset(name: str) -> dict[str, Any]:
     return read_parameter_file(share_path(PRESETS[name]))
 
 
+def add_world_topics(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the topics of a bag that positions come from."""
+    parser.add_argument('--camera-info', metavar='TOPIC',
+                        help='with world or camera_motion tf: calibration of the camera; '
+                        'default: the one beside the image, else the only one')
+    parser.add_argument('--depth', metavar='TOPIC', help='with world depth: depth images')
+
+
 def create_encoder(settings: Settings) -> Any:
     """Return the appearance encoder the settings ask for, warmed up; None when it is off."""
     if settings.appearance == 'off':

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,12 @@ def choose(engine: str, model: Model) -> str:
     cure = ', or '.join(f'"{INSTALL[name]}"' for name in wanted)
     raise EngineError(f'engine: {model.path.name} needs {" or ".join(wanted)}, which this Python '
                       f'has not: {cure}')
+
+
+def threads() -> int:
+    """Return how many threads of a CPU an engine may use: ``OMP_NUM_THREADS``, 0 for all."""
+    value = os.environ.get('OMP_NUM_THREADS', '')
+    return int(value) if value.isdecimal() else 0
 
 
 def installed(engine: str) -> bool:

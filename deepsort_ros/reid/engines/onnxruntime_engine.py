@@ -12,6 +12,7 @@ from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.engines import EngineError
 from deepsort_ros.reid.engines import first_line
 from deepsort_ros.reid.engines import Options
+from deepsort_ros.reid.engines import threads
 from deepsort_ros.reid.files import ModelError
 from deepsort_ros.reid.folding import fold
 from deepsort_ros.reid.model import CHECKPOINT
@@ -119,6 +120,7 @@ def _session(source: bytes | str, model: Model, device: str, provider: str, opti
     """Return a session, or None and what is wrong."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = ERRORS_ONLY
+    settings.intra_op_num_threads = threads()
     # A thread that waits must not take the core from those that track, draw and receive images.
     settings.add_session_config_entry('session.intra_op.allow_spinning', '0')
     details: dict[str, Any] = {}
