@@ -1,7 +1,7 @@
 # Everything from nothing: "make help" lists the targets.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test test-oldest test-mindspore lint docs demo clean
+.PHONY: help env test test-oldest test-mindspore lint coverage docs demo clean
 
 # The environment is complete in itself: a ROS 2 sourced in this shell takes no part.
 unexport PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH ROS_DISTRO
@@ -95,7 +95,11 @@ lint: env ## Run the linters and the type checker alone.
 	@ament_pep257 $(CODE) > $(LINT_LOG) 2>&1 || { grep -v '^checking' $(LINT_LOG); exit 1; }
 	@mypy
 	@codespell
+	@check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@python lint/words.py
+
+coverage: env ## Measure the share of the code that the tests without ROS run.
+	@python -m pytest -q $(WITHOUT_ROS) test/reid --cov=deepsort_ros --cov-report=term:skip-covered
 
 docs: env ## Build the documentation as a site in out/site, with its links checked.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build --strict

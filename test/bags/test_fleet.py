@@ -1,10 +1,13 @@
 """Many bags: each is tracked once, a bad one stops none, and a run can be resumed."""
+import dataclasses
 import json
+import re
 
 import bags
 import pytest
 
 from deepsort_ros.bags import fleet
+from deepsort_ros.bags.reader import WorldSource
 from deepsort_ros.cli import main
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.mot.sequence import open_sequence
@@ -50,6 +53,29 @@ def test_a_partial_result_is_tracked_again(recorded, tmp_path):
 def test_a_bad_bag_is_a_record_with_its_error(recorded, tmp_path):
     record = fleet.track_one(task(recorded[2], tmp_path / 'bad'))
     assert record['status'] == 'failed' and 'bad.mcap' in record['error']
+
+
+def test_another_topic_of_the_world_is_another_outcome(recorded, tmp_path):
+    one = task(recorded[0], tmp_path / 'a')
+    other = dataclasses.replace(one, world=WorldSource(depth='/depth'))
+    assert fleet.digest(one) == fleet.digest(task(recorded[0], tmp_path / 'b'))
+    assert fleet.digest(one) != fleet.digest(other)
+
+
+def test_workers_share_the_cores_unless_the_environment_sets_their_threads(monkeypatch):
+    for name in fleet.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert set(fleet.share_of_threads(8, 2).values()) == {'4'}
+    assert set(fleet.share_of_threads(2, 4).values()) == {'1'}
+    monkeypatch.setenv('OMP_NUM_THREADS', '3')
+    assert fleet.share_of_threads(8, 2)['OMP_NUM_THREADS'] == '3'
+
+
+def test_the_page_links_a_bag_to_its_results(tmp_path):
+    page = tmp_path / 'index.html'
+    fleet.write_page([{'bag': 'a b', 'status': 'done', 'tracks': str(tmp_path / 'a b/tracks')},
+                      {'bag': 'c', 'status': 'failed'}], page)
+    assert re.findall(r'<a href="([^"]*)">([^<]*)</a>', page.read_text()) == [('a%20b/', 'a b')]
 
 
 def test_bags_of_the_same_name_get_folders_of_their_own(tmp_path):

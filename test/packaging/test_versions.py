@@ -42,3 +42,10 @@ def test_the_citation_has_the_version_of_package_xml(version):
 def test_releases_are_found_in_a_changelog():
     text = 'Forthcoming\n-----------\n* x\n\n0.2.0 (2026-11-27)\n------------------\n* y\n'
     assert released(text) == ['0.2.0']
+
+
+def test_the_versions_of_a_worker_are_those_of_the_node():
+    def wanted(name):
+        lines = (ROOT / 'requirements' / name).read_text(encoding='utf-8').splitlines()
+        return {line for line in lines if line and not line.startswith('#')}
+    assert wanted('worker.txt') <= wanted('runtime.txt')
