@@ -141,8 +141,8 @@ class Settings:
         choices=('off', 'flow', 'tf'), dynamic=True)
     max_ego_speed: float = _setting(
         40.0, 'a pose of the camera that moves faster, or whose speed changes faster than '
-        "a robot's can, has jumped: that step is not followed", unit='m/s', minimum=0.01,
-        maximum=1000.0, dynamic=True)
+        "a robot's can, has jumped: the camera is taken to go on as before", unit='m/s',
+        minimum=0.01, maximum=1000.0, dynamic=True)
     world: str = _setting(
         'off', 'positions of the tracks in metres: from the ground plane and the height of their '
         'class, or from a depth image where it has something to say', choices=(

@@ -185,7 +185,7 @@ class WorldTopics:
                 f'{name}: there again'))
         if world.counts.jumps != self._jumps:
             self._jumps = world.counts.jumps
-            self._log.warn('jump', f'step of the camera not followed, its pose jumped: '
+            self._log.warn('jump', f'the pose of the camera jumped, not followed: '
                                    f'{world.counts.last_jump}')
         if message is None or positions is None:
             return

@@ -7,11 +7,11 @@ about its box, and its step at the depth of the track where that is known.
 """
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from deepsort_ros.world.camera import Camera
 from deepsort_ros.world.transforms import Transform
@@ -20,12 +20,10 @@ from deepsort_ros.world.transforms import Transform
 NEAREST = 0.2
 LEAST_DEPTH = 1.0
 SCALES = (0.5, 2.0)
-# No robot accelerates harder, m/s2, nor turns harder, rad/s2: what does is a jump of the pose.
-HARDEST = 10.0
-HARDEST_TURN = 20.0
-# What poses of a steady robot differ by all the same: m/s, rad/s, and a share of the speed, for
-# stamps are not exact.
-JITTER, TURN_JITTER, SHARE_JITTER = 0.3, 0.1, 0.3
+# How much a step may differ from going on as before: by an acceleration, m/s2, by what positions
+# err, m, and by what stamps err, s; turns likewise, rad/s2 and rad.
+ACCELERATION, JITTER, STAMP_JITTER = 3.0, 0.05, 0.012
+TURN_ACCELERATION, TURN_JITTER = 20.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,22 @@ class Step:
         step = new.inverse() @ old
         return cls(step.rotation, step.translation)
 
-    @property
-    def angle(self) -> float:
-        """Return by how much it turns, in radians."""
-        return math.acos(max(-1.0, min(1.0, (float(np.trace(self.rotation)) - 1.0) / 2.0)))
+    def after(self, old: Transform) -> Transform:
+        """Return the camera's pose after the step."""
+        return old @ Transform(self.rotation, self.translation).inverse()
+
+    def level(self, base: Transform) -> Step:
+        """
+        Return the step without what moves the robot's base up or down its own axis.
+
+        Wheels do not; odometry does, above all a receiver's altitude.
+
+        :param base: base frame <- camera.
+        """
+        moved = base @ Transform(self.rotation, self.translation) @ base.inverse()
+        flat = Transform(moved.rotation, moved.translation * (1.0, 1.0, 0.0))
+        step = base.inverse() @ flat @ base
+        return Step(step.rotation, step.translation)
 
 
 def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArray[np.float64],
@@ -94,12 +104,46 @@ def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArra
     return result
 
 
-class Plausible:
+@dataclass(frozen=True)
+class _Rate:
     """
-    Tells the steps of a moving robot from jumps of its pose.
+    How fast the camera went in a step.
 
-    A step counts when neither its speed nor its change of speed since the last one is beyond what
-    a robot does; against what was last measured, too, so that one odd step is not the end.
+    :param fixed: (3,) m/s in the fixed frame; :param own: (3,) m/s in the camera's own axes.
+    :param turn: (3,) rad/s about the camera's axes.
+    """
+
+    fixed: NDArray[np.float64]
+    own: NDArray[np.float64]
+    turn: NDArray[np.float64]
+
+    @classmethod
+    def between(cls, old: Transform, new: Transform, seconds: float) -> _Rate:
+        """Return the rate between two poses, each fixed <- camera."""
+        velocity = (new.translation - old.translation) / seconds
+        turn = Rotation.from_matrix(old.rotation.T @ new.rotation).as_rotvec() / seconds
+        return cls(velocity, old.rotation.T @ velocity, turn)
+
+    def change(self, other: _Rate) -> tuple[float, float]:
+        """
+        Return by how much speed (m/s) and turn (rad/s) differ.
+
+        A robot that drives a bend keeps its speed in the camera's axes, a camera that pans keeps
+        it in the fixed frame: the smaller change counts.
+        """
+        return (min(float(np.linalg.norm(self.fixed - other.fixed)),
+                    float(np.linalg.norm(self.own - other.own))),
+                float(np.linalg.norm(self.turn - other.turn)))
+
+
+class CameraPath:
+    """
+    Follows the camera's poses, and goes on as before where they jump.
+
+    A step counts when it differs from the last one by no more than a robot's acceleration and the
+    jitter of stamps explain, or when the step before it was as odd: then the robot does move so.
+    Any other step is replaced by the last speed. That errs by little where the pose was right
+    after all, so the bounds can be tight.
 
     :param fastest: m/s.
     """
@@ -107,36 +151,66 @@ class Plausible:
     def __init__(self, fastest: float) -> None:
         """Start before the first step."""
         self.fastest = fastest
-        self._known: list[NDArray[np.float64]] = []
+        self.clear()
 
     def clear(self) -> None:
         """Forget what the last steps were like."""
-        self._known = []
+        self._last: _Rate | None = None
+        self._odd: _Rate | None = None
+        self._since = 0.0
 
-    def check(self, old: Transform, new: Transform, seconds: float) -> str:
+    def wait(self, seconds: float) -> None:
+        """Let time pass without a step."""
+        self._since += seconds
+
+    def step(self, old: Transform, new: Transform, seconds: float) -> tuple[Step, str]:
         """
-        Return in words why a step is none, nothing when it is one.
+        Return the step to believe, and in words why it is not the measured one, if it is not.
 
         :param old, new: poses, fixed <- camera; :param seconds: between them.
         """
-        velocity = (new.translation - old.translation) / seconds
-        rate = np.append(velocity, Step.between(old, new).angle / seconds)
-        speed = float(np.linalg.norm(velocity))
-        known, self._known = self._known, [*self._known[:1], rate]
+        rate = _Rate.between(old, new, seconds)
+        last, odd, self._odd = self._last, self._odd, rate
+        self._since += seconds
+        since = self._since
+        speed = float(np.linalg.norm(rate.fixed))
+        moves = turns = True
+        if last is not None:
+            moves, turns = _smooth(last, rate, seconds, since)
+            if odd is not None and not (moves and turns):
+                moves = turns = all(_smooth(odd, rate, seconds, seconds))
         if speed > self.fastest:
-            return f'{speed:.1f} m/s, more than max_ego_speed {self.fastest:g} m/s'
-        if not known or any(_smooth(before, rate, seconds) for before in known):
-            self._known = [rate]
-            return ''
-        change = float(np.linalg.norm(rate[:3] - known[0][:3])) / seconds
-        turn = abs(float(rate[3] - known[0][3])) / seconds
-        return (f'a change of speed by {change:.0f} m/s2 and {turn:.0f} rad/s2, beyond what a '
-                f'robot does')
+            moves = False
+        if moves and turns:
+            self._last, self._odd, self._since = rate, None, 0.0
+            return Step.between(old, new), ''
+        if speed > self.fastest or last is None:
+            why = f'{speed:.1f} m/s, more than max_ego_speed {self.fastest:g} m/s'
+        else:
+            change, turn = last.change(rate)
+            why = (f'its speed changed by {change:.1f} m/s and its turn by {turn:.1f} rad/s in '
+                   f'{since:.2f} s, more than a robot does')
+        return _coast(last, rate if turns else last, seconds), why
 
 
-def _smooth(before: NDArray[np.float64], rate: NDArray[np.float64], seconds: float) -> bool:
-    """Return whether a robot can get from one (vx, vy, vz, turn) to another in a time."""
-    linear, turning = before[:3], before[3]
-    most = HARDEST * seconds + JITTER + SHARE_JITTER * np.linalg.norm(linear)
-    hardest = HARDEST_TURN * seconds + TURN_JITTER + SHARE_JITTER * turning
-    return bool(np.linalg.norm(rate[:3] - linear) <= most and abs(rate[3] - turning) <= hardest)
+def _coast(last: _Rate | None, turning: _Rate | None, seconds: float) -> Step:
+    """Return the step of a camera that goes on as it did."""
+    turn = np.eye(3)
+    if turning is not None:
+        turn = Rotation.from_rotvec(turning.turn * seconds).as_matrix()
+    move = np.zeros(3) if last is None else last.own * seconds
+    return Step(turn.T, -(turn.T @ move))
+
+
+def _smooth(before: _Rate, rate: _Rate, seconds: float, since: float) -> tuple[bool, bool]:
+    """
+    Return whether a robot can get from one speed, and from one turn, to another.
+
+    :param seconds: of the step with that rate; :param since: seconds between the two.
+    """
+    change, turn = before.change(rate)
+    speed = float(np.linalg.norm(before.own))
+    return (change * seconds
+            <= ACCELERATION * since * seconds + JITTER + STAMP_JITTER * speed,
+            turn * seconds <= TURN_ACCELERATION * since * seconds + TURN_JITTER
+            + STAMP_JITTER * float(np.linalg.norm(before.turn)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.world import filter as kalman
-from deepsort_ros.world.egomotion import Plausible
+from deepsort_ros.world.egomotion import CameraPath
 from deepsort_ros.world.egomotion import Step
 from deepsort_ros.world.egomotion import warps
 from deepsort_ros.world.filter import States
@@ -75,7 +75,8 @@ class Counts:
 
     :param followed: images whose camera motion moved the tracks; :param missing: images without
         a pose.
-    :param jumps: steps that no robot makes; :param last_jump: the last of them, in words.
+    :param jumps: steps that no robot makes, replaced by its last speed.
+    :param last_jump: the last of them, in words.
     :param located: tracks with a position that was measured in their image, summed over images;
         :param matched: tracks with a detection, summed likewise.
     """
@@ -106,21 +107,21 @@ class World:
         self.config = config
         self.counts = Counts()
         self._kinds = KindTable(config.kinds)
-        self._plausible = Plausible(config.max_ego_speed)
+        self._path = CameraPath(config.max_ego_speed)
         self.reset()
 
     def configure(self, config: WorldConfig) -> None:
         """Use other settings from the next image on."""
         self.config = config
         self._kinds = KindTable(config.kinds)
-        self._plausible.fastest = config.max_ego_speed
+        self._path.fastest = config.max_ego_speed
 
     def reset(self) -> None:
         """Forget all tracks and the last pose."""
         self._states = States.zeros(np.empty(0, dtype=np.int64))
         self._view: View | None = None
-        self._pose_stamp = self._stamp = 0
-        self._plausible.clear()
+        self._stamp = 0
+        self._path.clear()
 
     def move(self, view: View | None, stamp: int, ids: NDArray[np.int64],
              tlwh: NDArray[np.float64], class_id: NDArray[np.object_],
@@ -128,34 +129,34 @@ class World:
         """
         Return the (M, 2, 3) similarities that take tracks along with the camera.
 
-        None when nothing is known of its motion: no pose now or in the last image, or it jumped.
+        None when nothing is known of its motion: no pose now or in the last image. Where a pose
+        jumps the camera goes on as before.
 
         :param stamp: nanoseconds; :param ids: (M,) of the tracks, ascending.
         :param tlwh: (M, 4) their boxes in the last image; :param class_id: (M,) their classes.
         """
         last = self._view
-        if view is None:
-            self.counts.missing += 1
+        seconds = (stamp - self._stamp) / NANOSECONDS
+        self.counts.missing += view is None
+        if view is None or last is None:
+            self._path.wait(seconds)
             return None
-        if last is None:
-            return None
-        seconds = (stamp - self._pose_stamp) / NANOSECONDS
-        why = self._plausible.check(last.centre, view.centre, seconds)
+        step, why = self._path.step(last.centre, view.centre, seconds)
+        depth = self._depths(last, ids, tlwh, class_id) if self.config.ego_motion else None
         if why:
-            self._jumped(last, view, why)
+            self._jumped(last, view, step, why)
+        if depth is None:
             return None
-        if not self.config.ego_motion:
-            return None
-        self.counts.followed += 1
-        step = Step.between(last.centre, view.centre)
-        return warps(last.camera, step, tlwh[:, :2] + tlwh[:, 2:] / 2,
-                     self._depths(last, ids, tlwh, class_id))
+        self.counts.followed += not why
+        if view.base is not None:
+            step = step.level(view.base)
+        return warps(last.camera, step, tlwh[:, :2] + tlwh[:, 2:] / 2, depth)
 
-    def _jumped(self, last: View, view: View, why: str) -> None:
-        """Keep the tracks where they are before the camera while its pose jumps."""
+    def _jumped(self, last: View, view: View, step: Step, why: str) -> None:
+        """Keep the tracks where the camera sees them: they jump with its pose."""
         self.counts.jumps += 1
         self.counts.last_jump = why
-        kalman.shift(self._states, view.centre @ last.centre.inverse())
+        kalman.shift(self._states, view.centre @ step.after(last.centre).inverse())
 
     def _depths(self, view: View, ids: NDArray[np.int64], tlwh: NDArray[np.float64],
                 class_id: NDArray[np.object_]) -> NDArray[np.float64]:
@@ -213,7 +214,6 @@ class World:
         seconds = (stamp - self._stamp) / NANOSECONDS
         self._stamp = stamp
         self._view = view
-        self._pose_stamp = stamp
         if not self.config.positions:
             return None
         kinds = self._kinds.look(class_id)

@@ -214,7 +214,7 @@ def test_a_pose_that_jumps_is_not_followed_and_said(drive):
     ids = {track.id for track in drive.settle().tracks}
     message = drive.frame(jump=30.0)
     assert {track.id for track in message.tracks} == ids
-    drive.status('its pose jumped')
+    drive.status('the pose of the camera jumped')
     places = [(t.pose.pose.position.x, t.pose.pose.position.y) for t in message.tracks]
     assert np.allclose(sorted(places), sorted((x + 30, y) for x, y in drives.PEOPLE), atol=0.4)
     drive.frame()

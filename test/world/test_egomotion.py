@@ -4,7 +4,7 @@ from views import CAMERA
 from views import project
 from views import view
 
-from deepsort_ros.world.egomotion import Plausible
+from deepsort_ros.world.egomotion import CameraPath
 from deepsort_ros.world.egomotion import Step
 from deepsort_ros.world.egomotion import warps
 
@@ -63,33 +63,93 @@ def test_no_tracks_have_no_warps() -> None:
     assert warps(CAMERA, step, np.empty((0, 2)), np.empty(0)).shape == (0, 2, 3)
 
 
-def drive(places: list[float], fastest: float = 40.0) -> list[str]:
-    """Return what is reported of a robot that is at these places, 10 times a second."""
-    plausible = Plausible(fastest)
-    poses = [view(x=place).centre for place in places]
-    return [plausible.check(old, new, 0.1) for old, new in zip(poses, poses[1:])]
+def drive(places: list[float], fastest: float = 40.0, seconds: float = 0.1,
+          headings: list[float] | None = None) -> tuple[list[str], np.ndarray]:
+    """Return what is reported of steps between places ahead, and by how much they are off [m]."""
+    path = CameraPath(fastest)
+    poses = [view(x=place, yaw=yaw).centre
+             for place, yaw in zip(places, headings or [0.0] * len(places))]
+    steps = [path.step(old, new, seconds) for old, new in zip(poses, poses[1:])]
+    true = [Step.between(old, new) for old, new in zip(poses, poses[1:])]
+    return [why for _, why in steps], np.array(
+        [np.linalg.norm(step.translation - one.translation) for (step, _), one in
+         zip(steps, true)])
 
 
 def test_a_robot_that_drives_makes_steps() -> None:
-    assert drive([0, 0.1, 0.25, 0.45, 0.7]) == [''] * 4
+    said, off = drive([0, 0.1, 0.25, 0.45, 0.7])
+    assert said == [''] * 4 and (off == 0).all()
 
 
-def test_a_jump_of_the_pose_is_none_and_the_drive_goes_on() -> None:
-    said = drive([0, 0.1, 0.2, 1.3, 1.4, 1.5])
-    assert said[0] == said[1] == said[3] == said[4] == ''
-    assert 'beyond what a robot does' in said[2]
+@pytest.mark.parametrize('seconds', (1 / 30, 0.1, 0.2, 0.3))
+@pytest.mark.parametrize('speed', (0.0, 1.5, 12.0))
+@pytest.mark.parametrize('acceleration', (-2.5, 2.5))
+def test_what_robots_and_cars_do_is_believed_at_every_rate(
+        seconds: float, speed: float, acceleration: float) -> None:
+    time = np.arange(0, 2.0, seconds)
+    places = speed * time + acceleration * np.maximum(time - 0.5, 0) ** 2 / 2
+    assert drive(places.tolist(), seconds=seconds)[0] == [''] * (len(time) - 1)
+
+
+@pytest.mark.parametrize('seconds', (1 / 30, 0.1, 0.2, 0.3))
+def test_in_place_of_a_jump_the_robot_goes_on_as_before(seconds: float) -> None:
+    places = 2.0 * seconds * np.arange(8)
+    places[4:] += 0.5
+    said, off = drive(places.tolist(), seconds=seconds)
+    assert [bool(why) for why in said] == [False] * 3 + [True] + [False] * 3
+    assert 'more than a robot does' in said[3]
+    # That is where it would be without the jump.
+    assert off[3] == pytest.approx(0.5) and off[[0, 1, 2, 4, 5, 6]].max() == 0
+
+
+def test_a_jump_leaves_the_turn_as_it_is() -> None:
+    path = CameraPath(40.0)
+    poses = [view(x=0.2 * n + (1.0 if n > 2 else 0.0), yaw=0.05 * n).centre for n in range(5)]
+    steps = [path.step(old, new, 0.1) for old, new in zip(poses, poses[1:])]
+    assert [bool(why) for _, why in steps] == [False, False, True, False]
+    assert np.allclose(steps[2][0].rotation, steps[3][0].rotation)
+
+
+def test_a_heading_that_jumps_is_not_followed() -> None:
+    said, _ = drive([0.0] * 6, headings=[0, 0, 0, 0.6, 0.6, 0.6])
+    assert [bool(why) for why in said] == [False, False, True, False, False]
 
 
 def test_a_pose_that_jumps_there_and_back_is_told_twice() -> None:
-    said = drive([0, 0.1, 0.2, 1.3, 0.4, 0.5, 0.6])
+    said, _ = drive([0, 0.1, 0.2, 1.3, 0.4, 0.5, 0.6])
     assert [bool(why) for why in said] == [False, False, True, True, False, False]
 
 
 def test_faster_than_the_limit_is_a_jump_from_the_first_step() -> None:
-    said = drive([0, 0.5, 1.0], fastest=3.0)
+    said, _ = drive([0, 0.5, 1.0], fastest=3.0)
     assert 'more than max_ego_speed 3 m/s' in said[0]
     assert said[1]
 
 
-def test_after_a_gap_in_the_poses_a_new_speed_is_believed_in_the_second_step() -> None:
-    assert [bool(why) for why in drive([0, 0.0, 1.2, 2.4, 3.6])] == [False, True, False, False]
+def test_a_new_speed_is_believed_in_the_second_step() -> None:
+    said, _ = drive([0, 0.0, 1.2, 2.4, 3.6])
+    assert [bool(why) for why in said] == [False, True, False, False]
+
+
+def test_a_camera_that_pans_while_it_drives_makes_no_jumps() -> None:
+    # Its speed turns about in its own axes, by 4 m/s2.
+    number = np.arange(20)
+    said, _ = drive((0.2 * number).tolist(), headings=(0.2 * number).tolist())
+    assert not any(said)
+
+
+def test_wheels_do_not_climb_but_where_the_ground_does() -> None:
+    before = view()
+    lifted, tilted = view(x=0.5, height=1.6), view(x=0.5, pitch=0.02)
+    step = Step.between(before.centre, lifted.centre).level(before.base)
+    flat = Step.between(before.centre, view(x=0.5).centre)
+    assert np.allclose(step.translation, flat.translation)
+    step = Step.between(before.centre, tilted.centre)
+    assert np.allclose(step.level(before.base).rotation, step.rotation)
+
+
+def test_the_longer_there_was_no_pose_the_more_the_speed_may_have_changed() -> None:
+    path = CameraPath(40.0)
+    path.step(view().centre, view(x=0.1).centre, 0.1)
+    path.wait(2.0)
+    assert path.step(view(x=9.0).centre, view(x=9.7).centre, 0.1)[1] == ''

@@ -115,7 +115,8 @@ def test_when_the_pose_jumps_people_stay_where_they_are_before_the_robot() -> No
     jumped = view(x=50.0, y=20.0, yaw=np.pi / 2)
     places = np.array(((10.0, -0.6), (14.0, 2.0)))
     boxes = boxes_of(view(), places)
-    assert world.move(jumped, at(20), IDS, boxes, CLASSES) is None
+    still = world.move(jumped, at(20), IDS, boxes, CLASSES)
+    assert np.allclose(still, np.eye(2, 3))
     found = world.update(jumped, at(20), IDS, CLASSES, np.zeros(2, bool), np.empty((0, 4)))
     assert found is not None
     assert world.counts.jumps == 1 and world.counts.last_jump

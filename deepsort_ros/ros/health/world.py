@@ -66,7 +66,7 @@ class WorldMonitor:
                     warnings.append(f'{fresh} of {frames} images without {name}')
             jumps = counts.jumps - self._jumps_told
             if jumps:
-                warnings.append(f'{jumps} step(s) of the camera not followed, its pose jumped: '
+                warnings.append(f'the pose of the camera jumped {jumps} time(s), not followed: '
                                 f'{counts.last_jump}')
             share = 100.0 * counts.located / max(counts.matched, 1)
             values: dict[str, str | int] = {
