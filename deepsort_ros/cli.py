@@ -6,7 +6,7 @@ done; 1: failed or interrupted; 2: what was given is not acceptable, said in one
 """
 from __future__ import annotations
 
-import argparse
+import errno
 import os
 import signal
 import sys
@@ -29,6 +29,7 @@ from deepsort_ros.commands import reproduce
 from deepsort_ros.commands import sample
 from deepsort_ros.commands import track
 from deepsort_ros.commands import train
+from deepsort_ros.commands.values import Parser
 
 COMMANDS = (track, bag, bags, diff, evaluate, reproduce, report, render, sample, train,
             evaluate_reid, export, fetch_model, crops, demo, doctor, info)
@@ -39,9 +40,9 @@ INPUT_ERRORS = frozenset((
     'deepsort_ros.reid.device.DeviceError', 'deepsort_ros.bags.storage.BagError'))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='deepsort', description='Multi-object tracking with DeepSORT, without a robot.')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for command in COMMANDS:
@@ -52,6 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
 def _is_input_error(error: Exception) -> bool:
     names = {f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__}
     return isinstance(error, OSError) or not names.isdisjoint(INPUT_ERRORS)
+
+
+def _text(error: Exception) -> str:
+    """Return what an error says, of an error of the system the file first."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        reason = {errno.ENOENT: 'no such file or folder', errno.EISDIR: 'is a folder, not a file',
+                  errno.ENOTDIR: 'is not in a folder'}.get(error.errno or 0, error.strerror)
+        return f'{os.fsdecode(error.filename)}: {reason}'
+    return str(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_input_error(error):
             raise
-        message = ' '.join(str(error).split())
+        message = ' '.join(_text(error).split())
         print(f'deepsort: {message}', file=sys.stderr)
         return 2
 

@@ -1,6 +1,7 @@
 """Cut people out of MOTChallenge sequences, for training and testing the appearance network."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from deepsort_ros.mot.table import TableKind
 from deepsort_ros.reid.preprocess import crop_bounds
 
 JPEG_QUALITY = 95
+
+
+def is_identity(path: Path) -> bool:
+    """Whether a folder is one that :func:`write_crops` writes, of crops alone."""
+    return bool(re.fullmatch(r'\d{4,}', path.name)) and path.is_dir() and all(
+        re.fullmatch(r'\d{4,}_c\d+s1_\d{6,}_00\.jpg', entry.name) for entry in path.iterdir())
 
 
 @dataclass

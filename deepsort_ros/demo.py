@@ -71,6 +71,7 @@ class DemoSummary:
     :param frames: tracked; :param ids: different ids published as confirmed.
     :param frames_per_second: of the whole way, images in to tracks out.
     :param latency_p50_ms: from publishing a frame to its tracks; :param latency_p95_ms: same.
+    :param dropped: images without tracks, as the node was slower than the rate.
     :param scores: MOTA, IDF1 and so on against the truth, empty without truth.
     """
 
@@ -85,6 +86,7 @@ class DemoSummary:
     video: str
     bag: str
     results: str
+    dropped: int = 0
     scores: dict[str, float | int] = field(default_factory=dict)
 
 
@@ -96,6 +98,7 @@ class _Recording:
     latencies: list[float]
     seconds: float
     appearance: dict[str, str]
+    dropped: int
 
 
 def run(output: Path, sequence_path: Path | None = None, rate: float | None = None,
@@ -133,7 +136,7 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
         device=recording.appearance.get('device', 'none'),
         model=recording.appearance.get('model', 'none'),
         video=str(output / 'tracks.mp4'), bag=str(output / 'tracks'), results=str(results),
-        scores=_scores(sequence, results))
+        dropped=recording.dropped, scores=_scores(sequence, results))
 
 
 def format_summary(summary: DemoSummary) -> str:
@@ -141,8 +144,8 @@ def format_summary(summary: DemoSummary) -> str:
     rows: list[tuple[str, object]] = [
         ('sequence', summary.sequence), ('frames', summary.frames), ('ids', summary.ids),
         ('fps', summary.frames_per_second), ('latency p50', f'{summary.latency_p50_ms} ms'),
-        ('latency p95', f'{summary.latency_p95_ms} ms'), ('device', summary.device),
-        ('model', summary.model)]
+        ('latency p95', f'{summary.latency_p95_ms} ms'), ('images dropped', summary.dropped),
+        ('device', summary.device), ('model', summary.model)]
     rows += [(name, f'{value:.1f}' if isinstance(value, float) else value)
              for name, value in summary.scores.items()]
     rows += [('video', summary.video), ('bag', summary.bag), ('results', summary.results)]
@@ -233,7 +236,7 @@ def _record(sequence: Sequence, output: Path, rate: float | None,
     finally:
         player.close()
         rclpy.try_shutdown()
-    return _Recording(tracks, played.latencies, seconds, appearance)
+    return _Recording(tracks, played.latencies, seconds, appearance, played.pairs - len(tracks))
 
 
 def _wait(player: Player, process: subprocess.Popen[bytes]) -> None:

@@ -339,7 +339,7 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingError(f'{path}: not YAML: {error}') from error
     merged: dict[str, Any] = {}
     for node, content in (document or {}).items() if isinstance(document, dict) else ():

@@ -16,6 +16,7 @@ from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.pipeline import world_config
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.types import Detection2DArray
@@ -28,6 +29,26 @@ from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
 
 NO_WORLD = WorldSource()
+
+
+def check(source: Path, settings: Settings, image_topic: str | None = None,
+          detections_topic: str | None = None, world: WorldSource = NO_WORLD) -> None:
+    """
+    Look at a bag as :func:`convert` will, without reading its messages.
+
+    :raises BagError: it cannot be read, or a topic is not clear.
+    """
+    with _open(source, settings, image_topic, detections_topic, world):
+        pass
+
+
+def _open(source: Path, settings: Settings, image_topic: str | None,
+          detections_topic: str | None, world: WorldSource) -> BagReader:
+    if settings.world == 'depth' and world.depth is None:
+        raise BagError(f'{source}: world is depth: name the topic of the depth images')
+    wanted = world_config(settings) is not None
+    return BagReader(source, image_topic, detections_topic, settings.image_transport,
+                     world if wanted else None)
 
 
 def convert(source: Path, target: Path, settings: Settings,
@@ -52,11 +73,7 @@ def convert(source: Path, target: Path, settings: Settings,
     ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline, stamps = Pipeline(settings, encoder), Stamps()
-    wanted = pipeline.world is not None
-    if settings.world == 'depth' and world.depth is None:
-        raise BagError(f'{source}: world is depth: name the topic of the depth images')
-    with BagReader(source, image_topic, detections_topic, settings.image_transport,
-                   world if wanted else None) as bag, \
+    with _open(source, settings, image_topic, detections_topic, world) as bag, \
             TrackWriter(target, tracks_topic, version) as writer:
         inputs: WorldInputs[tuple[int, Any, Any]] = WorldInputs(settings, bag.image.name)
         lacking = Counter[str]()

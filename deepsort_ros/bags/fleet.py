@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from deepsort_ros.bags.bag import check
 from deepsort_ros.bags.bag import convert
 from deepsort_ros.bags.reader import WorldSource
 from deepsort_ros.bags.storage import BagError
@@ -111,6 +112,7 @@ def track_one(task: Task) -> dict[str, Any]:
         partial, tracks = task.folder / 'tracks.partial', task.folder / 'tracks'
         for old in (partial, tracks):
             shutil.rmtree(old, ignore_errors=True)
+        check(task.bag, task.settings, task.image, task.detections, task.world)
         with _one_at_a_time:
             encoder = _encoder(task.make_encoder, task.settings)
             summary = convert(task.bag, partial, task.settings, encoder, task.image,

@@ -16,6 +16,9 @@ from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import resolve_settings
 from deepsort_ros.commands.common import say
+from deepsort_ros.commands.paths import check_folder
+from deepsort_ros.commands.values import topic
+from deepsort_ros.settings import SettingError
 
 
 def add(commands: Any) -> None:
@@ -27,8 +30,8 @@ def add(commands: Any) -> None:
         'deepsort bag walk.mcap walk_tracks --image /camera/image_raw')
     parser.add_argument('input', type=Path, help='bag, mcap or sqlite3')
     parser.add_argument('output', type=Path, help='new bag (mcap, or sqlite3 for NAME.db3)')
-    for topic, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
-        parser.add_argument(f'--{topic}', metavar='TOPIC', default=default,
+    for name, default in (('image', None), ('detections', None), ('tracks', '/tracks')):
+        parser.add_argument(f'--{name}', type=topic, metavar='TOPIC', default=default,
                             help=f'default: {default or "the only one of its type"}')
     add_world_topics(parser)
     parser.add_argument('--bag-version', type=int, choices=(8, 9), metavar='N',
@@ -41,13 +44,18 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Track, write the bag, print a summary."""
     settings = resolve_settings(args)
+    from deepsort_ros.bags.bag import check
     from deepsort_ros.bags.bag import convert
     from deepsort_ros.bags.reader import WorldSource
+    if args.output.exists():
+        raise SettingError(f'{args.output}: is there already; choose another name')
+    check_folder('the new bag', args.output, {})
+    world = WorldSource(args.camera_info, args.depth)
+    check(args.input, settings, args.image, args.detections, world)
     encoder = create_encoder(settings)
     with progress_bar('tracking', 'message', args.json) as progress:
         summary = convert(args.input, args.output, settings, encoder, args.image,
-                          args.detections, args.tracks, progress, args.bag_version,
-                          WorldSource(args.camera_info, args.depth))
+                          args.detections, args.tracks, progress, args.bag_version, world)
     dropped = ', '.join(f'{count} {reason}' for reason, count in summary.dropped.items())
     print_summary(summary, args.json, (
         f'{args.output}: {summary.frames} TrackArrays, {summary.ids} ids from {summary.images} '

@@ -12,6 +12,10 @@ from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import add_world_topics
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import resolve_settings
+from deepsort_ros.commands.paths import check_folder
+from deepsort_ros.commands.values import address
+from deepsort_ros.commands.values import topic
+from deepsort_ros.commands.values import whole
 
 
 def add(commands: Any) -> None:
@@ -25,12 +29,12 @@ def add(commands: Any) -> None:
     parser.add_argument('bags', type=Path, nargs='+', metavar='BAG', help='bags, mcap or sqlite3')
     parser.add_argument('--output', type=Path, required=True, metavar='DIR')
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--workers', type=int, metavar='N',
+    where.add_argument('--workers', type=whole(1), metavar='N',
                        help='processes on this machine (default: by cores and memory)')
-    where.add_argument('--scheduler', metavar='tcp://HOST:PORT',
+    where.add_argument('--scheduler', type=address, metavar='tcp://HOST:PORT',
                        help='a running Dask scheduler, whose workers see the same paths')
-    for topic in ('image', 'detections'):
-        parser.add_argument(f'--{topic}', metavar='TOPIC',
+    for name in ('image', 'detections'):
+        parser.add_argument(f'--{name}', type=topic, metavar='TOPIC',
                             help='default: the only one of its type')
     add_world_topics(parser)
     add_settings(parser)
@@ -41,9 +45,7 @@ def run(args: argparse.Namespace) -> int:
     settings = resolve_settings(args)
     from deepsort_ros.bags import fleet
     from deepsort_ros.bags.reader import WorldSource
-    from deepsort_ros.bags.storage import BagError
-    if args.workers is not None and args.workers < 1:
-        raise BagError(f'--workers: {args.workers} is below 1')
+    check_folder('--output', args.output, {f'the bag {bag}': bag for bag in args.bags})
     output = args.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     bags = [bag.resolve() for bag in args.bags]

@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from deepsort_ros.commands.values import topic
+from deepsort_ros.commands.values import whole
 from deepsort_ros.settings import read_parameter_file
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
@@ -72,13 +74,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_first_frame(parser: argparse.ArgumentParser, option: str, what: str) -> None:
     """Add an option that says what a file calls the first frame."""
-    parser.add_argument(option, type=int, default=1, metavar='N',
+    parser.add_argument(option, type=whole(0), default=1, metavar='N',
                         help=f'number of the first frame in {what} (default: 1)')
 
 
 def add_pairing(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how truth and results are read."""
-    parser.add_argument('--class', dest='class_id', type=int, metavar='N',
+    parser.add_argument('--class', dest='class_id', type=whole(0), metavar='N',
                         help='class of the truth (column 8) that counts, instead of pedestrians; '
                         'of results with classes, those of it')
     add_first_frame(parser, '--first-frame', 'the results')
@@ -111,7 +113,10 @@ def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) 
         if not equals:
             raise SettingError(f'--set {assignment}: not NAME=VALUE')
         # YAML takes the word off for false.
-        changes[name] = text if TYPES.get(name) is str else yaml.safe_load(text)
+        try:
+            changes[name] = text if TYPES.get(name) is str else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SettingError(f'--set {assignment}: {text!r} is not a value in YAML') from None
     return Settings().replace(changes)
 
 
@@ -123,10 +128,11 @@ def preset(name: str) -> dict[str, Any]:
 
 def add_world_topics(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the topics of a bag that positions come from."""
-    parser.add_argument('--camera-info', metavar='TOPIC',
+    parser.add_argument('--camera-info', type=topic, metavar='TOPIC',
                         help='with world or camera_motion tf: calibration of the camera; '
                         'default: the one beside the image, else the only one')
-    parser.add_argument('--depth', metavar='TOPIC', help='with world depth: depth images')
+    parser.add_argument('--depth', type=topic, metavar='TOPIC',
+                        help='with world depth: depth images')
 
 
 def create_encoder(settings: Settings) -> Any:

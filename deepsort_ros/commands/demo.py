@@ -11,6 +11,8 @@ from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.paths import check_folder
+from deepsort_ros.commands.values import number
 
 
 def add(commands: Any) -> None:
@@ -24,7 +26,7 @@ def add(commands: Any) -> None:
                         help='MOTChallenge sequence (default: the sample scene)')
     parser.add_argument('--output', type=Path, default=Path('out/demo'), metavar='FOLDER',
                         help='folder to write (default: out/demo)')
-    parser.add_argument('--rate', type=float, metavar='HZ',
+    parser.add_argument('--rate', type=number(above=True), metavar='HZ',
                         help='images per second (default: as fast as the node answers)')
     parser.add_argument('--drive', action='store_true',
                         help='a robot that drives and turns instead: tracked with and without '
@@ -35,6 +37,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo and print what it saw."""
+    check_folder('--output', args.output, {'--sequence': args.sequence})
     if args.drive:
         return _drive(args)
     from deepsort_ros.demo import DemoError
@@ -44,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
                   if getattr(args, name) is not None}
     if 'model' in parameters and Path(parameters['model']).exists():
         parameters['model'] = str(Path(parameters['model']).resolve())
+    if 'model' in parameters:
+        from deepsort_ros.reid.model import read_model
+        read_model(parameters['model'])
     try:
         summary = run_demo(args.output, args.sequence, args.rate,
                            lambda stage: progress_bar(stage, 'frame', args.json), parameters)
@@ -51,6 +57,10 @@ def run(args: argparse.Namespace) -> int:
         print(f'deepsort: {error}', file=sys.stderr)
         return 1
     print_summary(summary, args.json, format_summary(summary))
+    if summary.dropped:
+        print(f'deepsort: {summary.dropped} of {summary.frames + summary.dropped} images were '
+              f'dropped: the node tracks {summary.frames_per_second:g} images per second; a lower '
+              '--rate, or none, drops none', file=sys.stderr)
     return 0
 
 

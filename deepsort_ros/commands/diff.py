@@ -9,6 +9,8 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import print_summary
+from deepsort_ros.commands.values import number
+from deepsort_ros.commands.values import topic
 
 
 def add(commands: Any) -> None:
@@ -20,10 +22,11 @@ def add(commands: Any) -> None:
         'deepsort diff yesterday_tracks today_tracks --fail-below 99')
     parser.add_argument('first', type=Path, help='bag, results or history')
     parser.add_argument('second', type=Path, help='the same kind of file')
-    parser.add_argument('--tolerance', type=float, default=1.0, metavar='PIXELS',
+    parser.add_argument('--tolerance', type=number(), default=1.0, metavar='PIXELS',
                         help='by which boxes may differ (default: 1)')
-    parser.add_argument('--topic', help='of the tracks in the bags (default: the only one)')
-    parser.add_argument('--fail-below', type=float, metavar='PERCENT',
+    parser.add_argument('--topic', type=topic,
+                        help='of the tracks in the bags (default: the only one)')
+    parser.add_argument('--fail-below', type=number(0, 100), metavar='PERCENT',
                         help='exit code 1 when less than this agrees')
     add_json(parser)
 

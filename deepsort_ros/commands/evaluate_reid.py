@@ -11,6 +11,8 @@ from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.paths import check_files
+from deepsort_ros.commands.values import whole
 from deepsort_ros.settings import SPECS
 
 CHOSEN = ('model', 'engine', 'device', 'color_order', 'normalisation')
@@ -29,7 +31,7 @@ def add(commands: Any) -> None:
         'data', type=Path, help='Market-1501 (its query and bounding_box_test, else the last 150 '
         'identities of its training set), a folder of crops named as there, or one with a '
         'folder per identity')
-    parser.add_argument('--held-out', type=int, metavar='N',
+    parser.add_argument('--held-out', type=whole(1), metavar='N',
                         help='only the last N identities of the training set')
     add_model(parser)
     parser.add_argument('--color-order', choices=SPECS['color_order'].choices,
@@ -38,7 +40,7 @@ def add(commands: Any) -> None:
                         help='what pixels are made into (default: as the model says)')
     parser.add_argument('--picture', type=Path, metavar='FILE',
                         help='draw some queries with what was found first')
-    parser.add_argument('--queries', type=int, default=8, metavar='N',
+    parser.add_argument('--queries', type=whole(1), default=8, metavar='N',
                         help='how many in the picture (default: 8)')
     parser.add_argument('--write', action='store_true',
                         help='write the recommended max_cosine_distance into the metadata of an '
@@ -57,11 +59,15 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.evaluation import encode_crops
     from deepsort_ros.reid.evaluation import score_features
     from deepsort_ros.reid.evaluation import write_picture
+    from deepsort_ros.reid.model import read_model
     from deepsort_ros.reid.model_notes import note
     given = {name: getattr(args, name) for name in CHOSEN if getattr(args, name) is not None}
     given.setdefault('model', 'bundled')
+    check_files({'the data': args.data}, {'--picture': args.picture})
+    model = read_model(given['model'])
+    # The data first: a network takes seconds to compile.
+    test = read_test(args.data, args.held_out, (model.height, model.width))
     encoder = Encoder.create(**given, batch_buckets=(8, 32))
-    test = read_test(args.data, args.held_out, encoder.input_size)
     with progress_bar('encoding', 'crop', args.json) as progress:
         features = encode_crops(encoder, test.crops, progress)
     scores = score_features(features, test)

@@ -9,7 +9,8 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
-from deepsort_ros.settings import SettingError
+from deepsort_ros.commands.paths import check_files
+from deepsort_ros.commands.values import whole
 
 
 def add(commands: Any) -> None:
@@ -22,7 +23,7 @@ def add(commands: Any) -> None:
     parser.add_argument('model', help='bundled, hub, or the path of a checkpoint')
     parser.add_argument('output', type=Path, metavar='FILE',
                         help='the suffix is the format: .mindir, .onnx, .air (on Ascend)')
-    parser.add_argument('--batch', type=int, default=0, metavar='N',
+    parser.add_argument('--batch', type=whole(0), default=0, metavar='N',
                         help='images per call (default: 0, any number)')
     parser.add_argument('--device', default='auto', choices=('auto', 'Ascend', 'GPU', 'CPU'))
     add_json(parser)
@@ -32,8 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Export and print what was written."""
     from deepsort_ros.reid.export import export
     from deepsort_ros.reid.export import ExportError
-    if args.batch < 0:
-        raise SettingError(f'--batch: {args.batch} is negative')
+    check_files({'the model': Path(args.model)}, {'the output': args.output})
     try:
         export(args.model, args.output, args.batch, args.device)
     except ExportError as error:

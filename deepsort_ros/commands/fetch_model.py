@@ -11,6 +11,7 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.values import url
 
 
 def add(commands: Any) -> None:
@@ -24,7 +25,7 @@ def add(commands: Any) -> None:
     origin = parser.add_mutually_exclusive_group()
     origin.add_argument('--from', dest='source', type=Path, metavar='FILE',
                         help='take this copy, on a machine without internet')
-    origin.add_argument('--url', help='of a mirror')
+    origin.add_argument('--url', type=url, help='of a mirror')
     add_json(parser)
 
 

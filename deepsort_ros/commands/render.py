@@ -12,6 +12,8 @@ from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
+from deepsort_ros.commands.paths import check_files
+from deepsort_ros.commands.values import whole
 
 
 def add(commands: Any) -> None:
@@ -28,15 +30,16 @@ def add(commands: Any) -> None:
     parser.add_argument('--truth', type=Path, metavar='FILE', help='truth to draw underneath')
     add_first_frame(parser, '--first-frame', 'the results')
     add_first_frame(parser, '--truth-first-frame', 'the truth')
-    parser.add_argument('--trail', type=int, default=40, metavar='FRAMES',
+    parser.add_argument('--trail', type=whole(0), default=40, metavar='FRAMES',
                         help='length of the trails, 0 for none (default: 40)')
-    parser.add_argument('--max-width', type=int, default=0, metavar='PIXELS',
-                        help='reduce wider images')
+    parser.add_argument('--max-width', type=whole(16), metavar='PIXELS',
+                        help='reduce wider images (default: keep every size)')
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write the video."""
+    from deepsort_ros.mot.doubts import doubt_places
     from deepsort_ros.mot.history import read_history
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.table import read_table
@@ -47,9 +50,13 @@ def run(args: argparse.Namespace) -> int:
              else None)
     sequence = open_sequence(args.sequence, with_detections=False)
     say(sequence.notes)
+    say(doubt_places(args.results, results.tlwh, sequence.size))
     output = args.output or Path(f'{sequence.name}.mp4')
+    check_files({'the sequence': args.sequence, 'the results': args.results,
+                 '--truth': args.truth}, {'the video': output})
     with progress_bar('rendering', 'frame', args.json) as progress:
-        summary = render(sequence, results, output, truth, args.trail, args.max_width, progress)
+        summary = render(sequence, results, output, truth, args.trail, args.max_width or 0,
+                         progress)
     print_summary(summary, args.json,
                   f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
     if summary.damage:

@@ -11,6 +11,7 @@ from deepsort_ros.commands.common import add_pairing
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
+from deepsort_ros.commands.paths import check_files
 
 
 def add(commands: Any) -> None:
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.no_images and folder is not None:
         sequence = open_sequence(folder, with_detections=False)
     output = args.output or Path(f'{pair.name}.html')
+    check_files({'the results': args.results, '--gt': args.gt, '--history': args.history},
+                {'the page': output})
     with progress_bar('pictures', 'picture', args.json) as progress:
         summary = write_report(pair, output,
                                sequence if sequence and sequence.has_images else None,

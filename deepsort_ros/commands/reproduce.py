@@ -14,6 +14,7 @@ from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import preset
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.paths import check_folder
 from deepsort_ros.settings import Settings
 
 HUB = 'hub'
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.reproduction import format_reproduction
     from deepsort_ros.mot.reproduction import Inputs
     from deepsort_ros.mot.reproduction import reproduce
+    check_folder('--output', args.output, {
+        'the folder of sequences': args.folder, '--detections': args.detections,
+        '--features': args.features})
     settings = settings_for(args.model, args.device, args.engine)
     try:
         found = reproduce(Inputs(args.folder, args.detections, args.features), args.output,

@@ -16,12 +16,15 @@ from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import resolve_settings
 from deepsort_ros.commands.common import say
+from deepsort_ros.commands.paths import check_files
+from deepsort_ros.commands.values import whole
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
 if TYPE_CHECKING:
     from deepsort_ros.mot.poses import Poses
     from deepsort_ros.mot.sequence import Sequence
+    from deepsort_ros.mot.tracking import StoredFeatures
 
 
 def add(commands: Any) -> None:
@@ -46,7 +49,7 @@ def add(commands: Any) -> None:
     parser.add_argument('--lost', choices=('none', 'recent', 'all'), default='recent',
                         help='predicted boxes to write: none, those missed in one image (the '
                         'default, as the published evaluation does), all')
-    parser.add_argument('--interpolate', type=int, default=0, metavar='FRAMES',
+    parser.add_argument('--interpolate', type=whole(0), default=0, metavar='FRAMES',
                         help='afterwards, fill gaps of up to so many frames in the results (best '
                         'with --lost none)')
     parser.add_argument('--history', type=Path, metavar='FILE.csv',
@@ -66,20 +69,32 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Track, write the results, print a summary."""
+    from deepsort_ros.mot.doubts import doubt_places
     from deepsort_ros.mot.interpolation import interpolate_file
     from deepsort_ros.mot.sequence import open_sequence
-    from deepsort_ros.mot.tracking import StoredFeatures
     from deepsort_ros.mot.tracking import track
-    stored = StoredFeatures(args.features) if args.features else None
+    from deepsort_ros.pipeline.parts import DEFAULT_DISTANCE
+    stored = _stored(args)
     sequence = open_sequence(args.sequence, stored.table if stored else args.detections,
                              first_frame=args.first_frame)
     say(sequence.notes)
+    assert sequence.detections is not None
+    say(doubt_places(sequence.detections.path, sequence.detections.tlwh, sequence.size))
     settings = resolve_settings(args, sequence.frame_rate)
     if stored is None and settings.appearance != 'off' and not sequence.has_images:
         raise SettingError(f'{args.sequence}: no images, so appearance must be off')
+    if stored and not (settings.max_cosine_distance or stored.max_cosine_distance):
+        say([f'{args.features}: nothing says which model made the features, so '
+             f'max_cosine_distance is {DEFAULT_DISTANCE:g}; give the model with --model, or '
+             '--set max_cosine_distance=VALUE'])
     poses = _poses(args, sequence, settings)
-    encoder = stored or create_encoder(settings)
     output = args.output or Path(f'{sequence.name}.txt')
+    check_files(
+        {'the sequence': args.sequence, '--detections': args.detections,
+         '--features': args.features, '--poses': args.poses, '--calib': args.calib,
+         '--params': args.params},
+        {'the results': output, '--history': args.history, '--world': args.world})
+    encoder = stored or create_encoder(settings)
     with progress_bar('tracking', 'frame', args.json) as progress:
         summary = track(sequence, settings, encoder, output, args.lost, progress,
                         args.history, poses, args.world, args.scores)
@@ -92,6 +107,18 @@ def run(args: argparse.Namespace) -> int:
         f'{summary.length} frames, {summary.crops} features{f" on {device}" if device else ""}, '
         f'{summary.frames_per_second:.1f} frames/s'))
     return outcome(summary, output)
+
+
+def _stored(args: argparse.Namespace) -> StoredFeatures | None:
+    """Return the features of ``--features``; their limit is that of ``--model`` where given."""
+    if not args.features:
+        return None
+    from deepsort_ros.mot.tracking import StoredFeatures
+    limit = None
+    if args.model:
+        from deepsort_ros.reid.model import read_model
+        limit = read_model(args.model).max_cosine_distance
+    return StoredFeatures(args.features, limit)
 
 
 def _poses(args: argparse.Namespace, sequence: Sequence, settings: Settings) -> Poses | None:

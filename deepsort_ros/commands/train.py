@@ -5,12 +5,16 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.paths import check_folder
+from deepsort_ros.commands.values import number
+from deepsort_ros.commands.values import whole
 from deepsort_ros.reid.recipe import TrainConfig
 from deepsort_ros.settings import SettingError
 
@@ -31,7 +35,7 @@ def add(commands: Any) -> None:
         kind = next(k for k in (int, float, str) if k.__name__ == str(option.type).split(' ')[0])
         default = '' if option.default is None else f' (default: {option.default})'
         parser.add_argument(
-            f'--{option.name.replace("_", "-")}', type=kind, default=option.default,
+            f'--{option.name.replace("_", "-")}', type=_type(option, kind), default=option.default,
             choices=option.metadata['choices'] or None, metavar=kind.__name__.upper()
             if not option.metadata['choices'] else None, help=option.metadata['help'] + default)
     parser.add_argument('--distribute', action='store_true',
@@ -42,15 +46,31 @@ def add(commands: Any) -> None:
     add_json(parser)
 
 
+def _type(option: Any, kind: type) -> Callable[[str], Any]:
+    lowest = option.metadata['lowest']
+    if kind is int:
+        return whole(lowest)
+    if kind is float:
+        # A learning rate has no lowest value, and is above 0.
+        return number(lowest or 0.0, above=lowest is None)
+    return str
+
+
 def run(args: argparse.Namespace) -> int:
     """Train and print where the model is."""
-    from deepsort_ros.reid.training import train
+    from deepsort_ros.reid.dataset import DatasetError
+    from deepsort_ros.reid.dataset import SUFFIXES
     given = {option.name: getattr(args, option.name) for option in OPTIONS}
+    check_folder('the output', args.output, {'the data': args.data})
     try:
         config = TrainConfig(args.data, args.output, distribute=args.distribute,
                              resume=args.resume, **given)
     except ValueError as error:
         raise SettingError(str(error)) from error
+    if not args.data.is_dir() or not any(
+            path.suffix.lower() in SUFFIXES for path in args.data.rglob('*')):
+        raise DatasetError(f'{args.data}: not a folder of crops')
+    from deepsort_ros.reid.training import train
     try:
         with progress_bar('training', 'step', args.json) as progress:
             model = train(config, lambda state: progress(state.step, state.steps))

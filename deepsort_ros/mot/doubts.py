@@ -1,6 +1,8 @@
 """Signs that results are not what they are taken for: of another sequence, or a frame off."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,10 @@ from deepsort_ros.tracking import boxes
 # Share of the results that lie on a truth; trackers that work reach more.
 LEAST_SHARE = 0.2
 OVERLAP = 0.5
+# Share of boxes outside the image that people at its border explain.
+MOST_OUTSIDE = 0.05
+# Boxes in shares of the image are no larger, except by rounding.
+SHARES = 1.5
 # Mean overlap that one frame earlier or later must bring more.
 SHIFT_GAIN = 0.005
 
@@ -48,6 +54,28 @@ def doubts(pair: Pair) -> list[str]:
                 f'{results.path}: fits the truth better one frame {when} (mean overlap '
                 f'{means[shift]:.3f} instead of {means[0]:.3f}){cure}')
     return found
+
+
+def doubt_places(path: Path, tlwh: NDArray[np.float64], size: tuple[int, int]) -> list[str]:
+    """
+    Return what is strange about the places of boxes, a sentence each.
+
+    :param path: the file that holds them; :param tlwh: (N, 4) pixels.
+    :param size: (width, height) of the images, (0, 0) when unknown.
+    """
+    if not len(tlwh):
+        return []
+    if tlwh.max() <= SHARES:
+        return [f'{path}: no box is larger than {tlwh.max():g}: are these shares of the image '
+                'instead of pixels?']
+    if not all(size):
+        return []
+    outside = ((tlwh[:, :2] >= size) | (tlwh[:, :2] + tlwh[:, 2:] <= 0)).any(axis=1)
+    share = float(outside.mean())
+    if share <= MOST_OUTSIDE:
+        return []
+    return [f'{path}: {100 * share:.0f} % of its boxes lie outside the images of {size[0]} x '
+            f'{size[1]} pixels; are they of another sequence, or of images of another size?']
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -29,6 +29,7 @@ from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import table_from_array
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.mot.tracking import MODEL_RECORD
 from deepsort_ros.mot.tracking import MOT_COLUMNS
 from deepsort_ros.mot.tracking import StoredFeatures
 from deepsort_ros.mot.tracking import track
@@ -204,16 +205,19 @@ def _compute_features(sequences: list[Sequence], folder: Path,
 
 def _check_same_model(folder: Path, description: dict[str, Any]) -> None:
     """Remember which model a folder's features are of; refuse to mix two."""
-    record = folder / 'model.json'
+    record = folder / MODEL_RECORD
     identity = {name: description.get(name) for name in ('sha256', 'color_order', 'precision')}
     if record.is_file():
         earlier = json.loads(record.read_text(encoding='utf-8'))
+        earlier.pop('max_cosine_distance', None)
         if earlier != identity:
             raise MotFileError(f'{folder}: holds features of another model ({earlier}, not '
                                f'{identity}); choose another output folder')
         return
     folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(identity) + '\n', encoding='utf-8')
+    limit = description.get('max_cosine_distance', 0.0)
+    record.write_text(json.dumps({**identity, 'max_cosine_distance': limit}) + '\n',
+                      encoding='utf-8')
 
 
 def _track(sequence: Sequence, features: Path, output: Path, settings: Settings,
@@ -221,6 +225,10 @@ def _track(sequence: Sequence, features: Path, output: Path, settings: Settings,
     results = output / 'results' / f'{sequence.name}.txt'
     with show(sequence.name, 'frame') as progress:
         stored = StoredFeatures(features)
+        if sequence.detections is not None and not np.array_equal(
+                stored.table.tlwh, sequence.detections.tlwh):
+            raise MotFileError(f'{features}: features of other detections than '
+                               f'{sequence.detections.path}; choose another output folder')
         sequence = open_sequence(sequence.path, stored.table)
         summary = track(sequence, settings, stored, results, progress=progress,
                         history=output / 'history' / f'{sequence.name}.csv')

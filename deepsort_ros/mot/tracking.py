@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable
 from collections.abc import Collection
@@ -36,6 +37,8 @@ from deepsort_ros.tracking import TrackState
 from deepsort_ros.world.world import Positions
 
 MOT_COLUMNS = 10
+# What the features in a folder were made with.
+MODEL_RECORD = 'model.json'
 # Largest time_since_update of a written row. The reference implementation, and with it the
 # published evaluation, bridges a single missed image with the predicted box; predictions further
 # ahead are more often wrong than right.
@@ -84,12 +87,15 @@ class StoredFeatures:
     detections file and a feature. Frames are taken with :meth:`seek`; a feature is found by its
     box.
 
-    :param path: of the ``.npy`` file.
+    :param path: of the ``.npy`` file; ``NAME.json`` or ``model.json`` beside it may say what the
+        model that made the features recommends.
+    :param limit: ``max_cosine_distance`` of that model, None: what the file beside it says.
     :raises MotFileError: not such a file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: float | None = None) -> None:
         """Read the file."""
+        self.max_cosine_distance = _said_limit(path) if limit is None else limit
         try:
             values = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
@@ -106,7 +112,8 @@ class StoredFeatures:
 
     def describe(self) -> dict[str, Any]:
         """Return the file, instead of device and model."""
-        return {'features': str(self.table.path)}
+        return {'features': str(self.table.path),
+                'max_cosine_distance': self.max_cosine_distance}
 
     @property
     def dimensions(self) -> int:
@@ -138,6 +145,21 @@ class StoredFeatures:
         if not same.any(axis=1).all():
             raise MotFileError(f'{self.table.path}: no feature for a box of the detections')
         return np.asarray(self._features[self._rows][same.argmax(axis=1)], dtype=np.float32)
+
+
+def _said_limit(features: Path) -> float:
+    """Return the limit that a file beside features says, 0 without one."""
+    for path in (features.with_suffix('.json'), features.with_name(MODEL_RECORD)):
+        try:
+            value = json.loads(path.read_text(encoding='utf-8'))['max_cosine_distance']
+        except (OSError, KeyError):
+            continue
+        except (ValueError, TypeError):
+            raise MotFileError(f'{path}: not a description of a model') from None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 2:
+            raise MotFileError(f'{path}: max_cosine_distance {value!r} is not from 0 to 2')
+        return float(value)
+    return 0.0
 
 
 def frame_stamp(number: int, frame_rate: float, time: float | None = None) -> int:

@@ -27,6 +27,8 @@ Image = NDArray[np.uint8]
 CAMERA_HEIGHT = 2.6
 NEAR, FAR = 6.5, 15.0
 PILLAR_X, PILLAR_Z, PILLAR_HEIGHT, PILLAR_WIDTH = 1.6, 9.5, 2.7, 0.9
+# In the description of a scene.
+NAME_LINE = 'name=sample'
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,13 @@ def _detect(boxes: list[_Box], config: SceneConfig,
     return found
 
 
+def is_scene(path: Path) -> bool:
+    """Whether a file or folder belongs to a scene that :func:`write_scene` wrote."""
+    description = path.parent / 'seqinfo.ini'
+    return (path.name in ('img1', 'det', 'gt', description.name) and description.is_file()
+            and NAME_LINE in description.read_text(encoding='utf-8', errors='replace'))
+
+
 def write_scene(output: Path, config: SceneConfig = SceneConfig(),
                 progress: Callable[[int, int], None] | None = None) -> SceneSummary:
     """
@@ -249,9 +258,13 @@ def write_scene(output: Path, config: SceneConfig = SceneConfig(),
     """
     for folder in ('img1', 'det', 'gt'):
         (output / folder).mkdir(parents=True, exist_ok=True)
+    count = max(1, round(config.seconds * config.frame_rate))
+    (output / 'seqinfo.ini').write_text(
+        f'[Sequence]\n{NAME_LINE}\nimDir=img1\nframeRate={config.frame_rate}\n'
+        f'seqLength={count}\nimWidth={config.width}\nimHeight={config.height}\nimExt=.jpg\n',
+        encoding='utf-8')
     scene = _Scene(config)
     random = np.random.default_rng(config.seed + 1)
-    count = round(config.seconds * config.frame_rate)
     truth, detections = [], []
     ids = set()
     for index in range(count):
@@ -272,8 +285,4 @@ def write_scene(output: Path, config: SceneConfig = SceneConfig(),
             progress(index + 1, count)
     (output / 'gt' / 'gt.txt').write_text(''.join(truth), encoding='utf-8')
     (output / 'det' / 'det.txt').write_text(''.join(detections), encoding='utf-8')
-    (output / 'seqinfo.ini').write_text(
-        f'[Sequence]\nname=sample\nimDir=img1\nframeRate={config.frame_rate}\n'
-        f'seqLength={count}\nimWidth={config.width}\nimHeight={config.height}\nimExt=.jpg\n',
-        encoding='utf-8')
     return SceneSummary(output, count, len(ids), len(truth), len(detections))

@@ -1,0 +1,176 @@
+"""What the commands say of inputs that are in order and yet not what was meant."""
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsort_ros.cli import main
+from deepsort_ros.mot.folder import read_folder
+from deepsort_ros.scene.scene import SceneConfig
+from deepsort_ros.scene.scene import write_scene
+
+
+@pytest.fixture(scope='module')
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('commands') / 'scene'
+    write_scene(folder, SceneConfig(seconds=1.0))
+    return folder
+
+
+def run(capsys, *args: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in args])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_a_shorter_scene_never_mixes_with_the_longer_one_before_it(
+        tmp_path: Path, capsys) -> None:
+    folder = tmp_path / 'sample'
+    assert run(capsys, 'sample', folder, '--seconds', 1)[0] == 0
+    code, _, err = run(capsys, 'sample', folder, '--seconds', 0.4)
+    assert code == 2 and 'is not empty' in err and '--overwrite' in err
+    assert len(list((folder / 'img1').iterdir())) == 15
+    code, _, err = run(capsys, 'sample', folder, '--seconds', 0.4, '--overwrite')
+    assert code == 0 and len(list((folder / 'img1').iterdir())) == 6
+    assert read_folder(folder).length == 6 and read_folder(folder).notes == ()
+
+
+def test_crops_of_an_earlier_run_are_never_among_the_new_ones(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    code, out, _ = run(capsys, 'crops', scene, '--output', tmp_path / 'c', '--every', 1, '--json')
+    many = json.loads(out)['crops']
+    assert code == 0 and len(list((tmp_path / 'c').rglob('*.jpg'))) == many
+    assert run(capsys, 'crops', scene, '--output', tmp_path / 'c', '--every', 5)[0] == 2
+    code, out, _ = run(capsys, 'crops', scene, '--output', tmp_path / 'c', '--every', 5, '--json',
+                       '--overwrite')
+    few = json.loads(out)['crops']
+    assert code == 0 and len(list((tmp_path / 'c').rglob('*.jpg'))) == few < many
+
+
+@pytest.mark.parametrize('command', ['sample', 'crops'])
+def test_overwrite_removes_nothing_that_the_command_did_not_write(
+        scene: Path, tmp_path: Path, capsys, command: str) -> None:
+    mine = tmp_path / 'mine'
+    shutil.copytree(scene, mine)
+    (mine / 'seqinfo.ini').write_text('[Sequence]\nname=MOT16-09\nframeRate=30\n')
+    args = (mine,) if command == 'sample' else (scene, '--output', mine)
+    before = sorted(mine.rglob('*'))
+    code, _, err = run(capsys, command, *args, '--overwrite')
+    assert code == 2 and 'does not remove' in err and sorted(mine.rglob('*')) == before
+
+
+def shifted(path: Path, target: Path, left: float, factor: float = 1.0) -> Path:
+    """Write a table with its boxes moved, and made larger or smaller."""
+    rows = [line.split(',') for line in path.read_text().splitlines()]
+    target.write_text('\n'.join(','.join((
+        *row[:2], str(factor * float(row[2]) + left), *(str(factor * float(v)) for v in row[3:6]),
+        *row[6:])) for row in rows))
+    return target
+
+
+@pytest.mark.parametrize(('left', 'factor', 'says'), [
+    (3000.0, 1.0, '100 % of its boxes lie outside the images of 960 x 540 pixels'),
+    (0.0, 3.0, 'of its boxes lie outside the images'), (-5000.0, 1.0, 'outside the images'),
+    (0.0, 1 / 960, 'shares of the image instead of pixels')])
+def test_boxes_that_cannot_be_of_these_images_are_doubted(
+        scene: Path, tmp_path: Path, capsys, left: float, factor: float, says: str) -> None:
+    wrong = shifted(scene / 'det' / 'det.txt', tmp_path / 'd.txt', left, factor)
+    code, _, err = run(capsys, 'track', scene, '--detections', wrong, '--appearance', 'off',
+                       '--output', tmp_path / 'r.txt')
+    assert code == 0 and f'note: {wrong}: ' in err and says in err
+    truth = shifted(scene / 'gt' / 'gt.txt', tmp_path / 't.txt', left, factor)
+    code, _, err = run(capsys, 'render', scene, truth, '--output', tmp_path / 'v.mp4')
+    assert code == 0 and says in err
+
+
+def test_boxes_of_the_right_images_are_not_doubted(scene: Path, tmp_path: Path, capsys) -> None:
+    assert run(capsys, 'track', scene, '--appearance', 'off', '--output',
+               tmp_path / 'r.txt')[2] == ''
+    assert run(capsys, 'render', scene, tmp_path / 'r.txt', '--output',
+               tmp_path / 'v.mp4')[2] == ''
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'compare', 'report'])
+def test_results_of_another_sequence_are_doubted_by_all_that_judge_them(
+        scene: Path, tmp_path: Path, capsys, command: str) -> None:
+    results = shifted(scene / 'gt' / 'gt.txt', tmp_path / 'other.txt', 400.0)
+    args = {'evaluate': ('evaluate', scene, results),
+            'compare': ('evaluate', scene, scene / 'gt' / 'gt.txt', '--compare', results),
+            'report': ('report', results, '--gt', scene, '--no-images', '--output',
+                       tmp_path / 'p.html')}[command]
+    code, _, err = run(capsys, *args)
+    assert code == 0 and f'note: {results}: only ' in err and 'another sequence' in err
+
+
+def features(scene: Path, path: Path) -> Path:
+    """Write features of the detections of a scene; each has its own direction."""
+    rows = np.loadtxt(scene / 'det' / 'det.txt', delimiter=',')
+    directions = np.random.default_rng(1).normal(size=(len(rows), 8))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    np.save(path, np.hstack((rows[:, :10], directions)))
+    return path
+
+
+@pytest.mark.parametrize(('beside', 'options', 'limit'), [
+    ({}, (), 0.2), ({'f.json': '{"max_cosine_distance": 0.37}'}, (), 0.37),
+    ({'model.json': '{"max_cosine_distance": 0.31}'}, (), 0.31),
+    ({'model.json': '{"sha256": "0"}'}, (), 0.2),
+    ({'f.json': '{"max_cosine_distance": 0.37}'}, ('--set', 'max_cosine_distance=0.5'), 0.5),
+    ({}, ('--model', 'bundled'), 0.4), ({}, ('--preset', 'mot16'), 0.2)])
+def test_stored_features_are_matched_by_the_limit_of_their_model(
+        scene: Path, tmp_path: Path, capsys, beside, options, limit: float) -> None:
+    for name, content in beside.items():
+        (tmp_path / name).write_text(content)
+    code, _, err = run(capsys, 'track', scene, '--features', features(scene, tmp_path / 'f.npy'),
+                       '--output', tmp_path / 'r.txt', '--history', tmp_path / 'h.csv', *options)
+    assert code == 0
+    said = json.loads((tmp_path / 'h.csv').read_text().splitlines()[0].split(' ', 3)[3])
+    assert said['appearance'] == limit
+    unknown = 'nothing says which model made the features, so max_cosine_distance is 0.2'
+    assert (unknown in err) == (limit == 0.2 and not options)
+
+
+@pytest.mark.parametrize('content', ['no JSON', '[1]', '{"max_cosine_distance": "far"}',
+                                     '{"max_cosine_distance": 7}'])
+def test_a_description_beside_features_that_makes_no_sense_is_refused(
+        scene: Path, tmp_path: Path, capsys, content: str) -> None:
+    (tmp_path / 'f.json').write_text(content)
+    code, _, err = run(capsys, 'track', scene, '--features', features(scene, tmp_path / 'f.npy'),
+                       '--output', tmp_path / 'r.txt')
+    assert code == 2 and 'f.json' in err and err.count('\n') == 1
+
+
+def test_features_of_other_detections_are_not_used_again(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    """The folder of an earlier run has the same names, whatever detections it was run with."""
+    output = tmp_path / 'out'
+    (output / 'features').mkdir(parents=True)
+    features(scene, output / 'features' / 'sample.npy')
+    assert run(capsys, 'reproduce', scene, '--output', output)[0] == 0
+    others = tmp_path / 'detections'
+    others.mkdir()
+    shifted(scene / 'det' / 'det.txt', others / 'sample.txt', 5.0)
+    code, _, err = run(capsys, 'reproduce', scene, '--detections', others, '--output', output)
+    assert code == 2 and 'features of other detections' in err
+
+
+def test_the_demo_says_how_many_images_were_dropped(tmp_path: Path, capsys, monkeypatch) -> None:
+    demo = pytest.importorskip('deepsort_ros.demo')
+    summary = demo.DemoSummary('s', 30, 4, 12.5, 1.0, 2.0, 'CPU', 'm', 'v', 'b', 'r', dropped=15)
+    monkeypatch.setattr(demo, 'run', lambda *args: summary)
+    code, out, err = run(capsys, 'demo', '--rate', 25, '--output', tmp_path / 'demo')
+    assert code == 0 and 'images dropped  15' in out
+    assert '15 of 45 images were dropped: the node tracks 12.5 images per second' in err
+
+
+@pytest.mark.parametrize('command', [('info', 'bundled'), ('export', 'bundled', 'm.onnx'),
+                                     ('info', 'hub'), ('export', 'hub', 'm.onnx')])
+def test_the_names_of_models_work_in_every_command(
+        tmp_path: Path, capsys, monkeypatch, command) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    code, _, err = run(capsys, *command)
+    assert code == 0 if 'bundled' in command else (
+        code == 2 and 'run "deepsort fetch-model hub" first' in err)
