@@ -7,6 +7,8 @@ Runs the reference preset, the reference with each option alone, and the robot's
 sequences of the data folder (DEEPSORT_DATA, or ``../shared/data`` beside the checkout): those
 with images by appearance, their features computed once into ``--features``; those of text alone
 by motion. The robot's settings were chosen on ``chosen``; MOT16-09 is reported, not looked at.
+``--peers`` adds the public trackers on the same detections and features (``peers.py``),
+``--limits`` what perfect features, memory and association would reach (``limits.py``).
 ``--cost`` measures the time of every row instead, on the same synthetic scene, alternating.
 ``--try`` adds rows of one's own: the reference with ``name=value`` changed, or with ``robot``
 first, the robot's defaults.
@@ -19,9 +21,12 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +34,10 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking'), str(ROOT / 'benchmark')]
 
+import limits  # noqa: E402
+import peers  # noqa: E402
 from scenes import Scene  # noqa: E402  a test helper, shared
 
 from deepsort_ros.commands.common import create_encoder  # noqa: E402
@@ -126,23 +133,58 @@ def settings_of(changes: dict[str, Any], robot: bool, frame_rate: float) -> Sett
     return Settings().replace({**base, **changes})
 
 
-def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) -> Row:
-    """Track all sequences with these settings and evaluate."""
-    pairs, frames, shown, seconds = [], 0, 0, {'track': 0.0, 'motion': 0.0}
+Timing = dict[str, float]
+# Writes the results of one input to a file.
+Produce = Callable[[Input, Path], Timing]
+
+
+def ours(changes: dict[str, Any], robot: bool, one: Input, output: Path) -> Timing:
+    """Track a sequence with these settings."""
+    stored = StoredFeatures(one.features) if one.features.is_file() else None
+    sequence = open_sequence(one.path, stored.table if stored else one.detections)
+    settings = settings_of(changes, robot, sequence.frame_rate)
+    summary = track(sequence, settings, stored, output)
+    return {'frames': summary.frames, 'shown': summary.frames if sequence.has_images else 0,
+            **summary.stage_seconds}
+
+
+def of_peer(name: str, one: Input, output: Path) -> Timing:
+    """Track a sequence with another tracker."""
+    sequence = open_sequence(one.path, with_detections=False)
+    images = sorted((one.path / 'img1').glob('*')) if sequence.has_images else []
+    limit = read_model(BUNDLED).max_cosine_distance
+    ms = peers.run(name, one.features, images, sequence.length, limit, output)
+    return {'frames': sequence.length, 'shown': 0, 'track': ms * sequence.length / 1e3}
+
+
+def with_perfect_features(changes: dict[str, Any], one: Input, output: Path) -> Timing:
+    """Track a sequence with features that tell who everybody is."""
+    features = output.with_suffix('.npy')
+    limits.write_perfect_features(
+        read_table(one.detections, TableKind.DETECTIONS), limits.read_truth(one.path), features)
+    return ours(changes, True, replace(one, features=features), output)
+
+
+def perfect(one: Input, output: Path) -> Timing:
+    """Give every detection its true id."""
+    sequence = open_sequence(one.path, with_detections=False)
+    limits.write_perfect_results(
+        read_table(one.detections, TableKind.DETECTIONS), limits.read_truth(one.path),
+        Settings().min_confidence, output)
+    return {'frames': sequence.length, 'shown': 0}
+
+
+def run(name: str, produce: Produce, chosen: list[Input]) -> Row:
+    """Track all sequences and evaluate."""
+    pairs, timings = [], []
     with tempfile.TemporaryDirectory() as folder:
         for one in chosen:
-            stored = StoredFeatures(one.features) if one.features.is_file() else None
-            sequence = open_sequence(one.path, stored.table if stored else one.detections)
-            settings = settings_of(changes, robot, sequence.frame_rate)
             output = Path(folder) / f'{one.name}.txt'
-            summary = track(sequence, settings, stored, output)
-            frames += summary.frames
-            shown += summary.frames if sequence.has_images else 0
-            for stage in seconds:
-                seconds[stage] += summary.stage_seconds.get(stage, 0.0)
+            timings.append(produce(one, output))
             truth = read_table(one.path / 'gt' / 'gt.txt', TableKind.TRUTH)
             pairs.append(Pair(one.name, truth, read_table(output, TableKind.RESULTS),
-                              sequence.length, 'MOT16' if truth.has_classes else 'MOT15'))
+                              open_sequence(one.path, with_detections=False).length,
+                              'MOT16' if truth.has_classes else 'MOT15'))
     scores: dict[str, Scores] = {}
     for label, part in (('chosen', True), ('held out', False)):
         of_part = [pair for one, pair in zip(chosen, pairs) if one.chosen == part]
@@ -152,8 +194,12 @@ def run(name: str, changes: dict[str, Any], robot: bool, chosen: list[Input]) ->
             scores[label] = rows[-1]
     if {'chosen', 'held out'} <= scores.keys():
         scores['all'] = evaluate(pairs)[-1]
-    return Row(name, scores, 1e3 * seconds['track'] / frames,
-               1e3 * seconds['motion'] / max(shown, 1))
+
+    def total(stage: str) -> float:
+        return sum(timing.get(stage, 0.0) for timing in timings)
+
+    return Row(name, scores, 1e3 * total('track') / total('frames'),
+               1e3 * total('motion') / max(total('shown'), 1))
 
 
 def cost(rows: list[tuple[str, dict[str, Any], bool]], objects: int, frames: int) -> None:
@@ -214,6 +260,10 @@ def main() -> None:
     parser.add_argument('--without', nargs='+', metavar='NAME', default=[],
                         help='leave out what begins like this')
     parser.add_argument('--try', action='append', default=[], dest='tries', metavar='SETTINGS')
+    parser.add_argument('--peers', action='store_true',
+                        help='other trackers too, on sequences with stored features')
+    parser.add_argument('--limits', action='store_true',
+                        help='perfect features, memory and association too')
     parser.add_argument('--parts', nargs='+', default=None, metavar='PART',
                         help='tables: chosen, held out, all, or a sequence')
     parser.add_argument('--cost', type=int, metavar='OBJECTS',
@@ -232,9 +282,18 @@ def main() -> None:
               and not any(one.name.startswith(start) for start in options.without)]
     if options.model:
         compute_features(chosen, Settings().replace({'model': options.model}))
+    wanted: list[tuple[str, Produce]] = [
+        (name, partial(ours, changes, robot)) for name, changes, robot in variants(options.tries)]
+    if options.peers:
+        wanted += [(name, partial(of_peer, name)) for name in peers.PEERS]
+    if options.limits:
+        wanted += [('perfect features', partial(with_perfect_features, {})),
+                   ('perfect features, endless memory',
+                    partial(with_perfect_features, {'max_age': 3600.0})),
+                   ('perfect association', perfect)]
     with ProcessPoolExecutor(options.jobs) as pool:
         rows = [row.result() for row in [
-            pool.submit(run, *variant, chosen) for variant in variants(options.tries)]]
+            pool.submit(run, name, produce, chosen) for name, produce in wanted]]
     if options.json:
         options.json.write_text(json.dumps([
             {'name': row.name, 'track_ms': row.track_ms, 'motion_ms': row.motion_ms,

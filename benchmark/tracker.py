@@ -34,8 +34,10 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking'), str(ROOT / 'benchmark')]
 
+from environments import environment  # noqa: E402
+from environments import FOLDER  # noqa: E402
 from scenes import Scene  # noqa: E402  a test helper, shared
 
 PEERS = {
@@ -238,17 +240,11 @@ class Worker:
         self._process.communicate()
 
 
-def environment(name: str, folder: Path) -> str:
-    """Return the Python of a contender's environment, making it when missing."""
+def python_of(name: str, folder: Path) -> str:
+    """Return the Python of a contender."""
     if name not in PEERS:
         return sys.executable
-    python = folder / name / 'bin' / 'python'
-    done = folder / name / 'installed'
-    if not done.is_file():
-        subprocess.run([sys.executable, '-m', 'venv', str(folder / name)], check=True)
-        subprocess.run([str(python), '-m', 'pip', 'install', '-q', *PEERS[name]], check=True)
-        done.touch()
-    return str(python)
+    return environment(name, PEERS[name], folder)
 
 
 def same(tracks: list[Any], others: list[Any]) -> bool:
@@ -258,7 +254,7 @@ def same(tracks: list[Any], others: list[Any]) -> bool:
 
 def compare(objects: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield one row per contender for scenes of this size, our own first."""
-    workers = [Worker(name, environment(name, options.environments), objects, options)
+    workers = [Worker(name, python_of(name, options.environments), objects, options)
                for name in options.contenders]
     try:
         total = WARM_UP + options.frames
@@ -323,7 +319,7 @@ def main() -> None:
     parser.add_argument('--nn-budget', type=int, default=100, help='features kept per track')
     parser.add_argument('--contenders', nargs='+', default=list(CONTENDERS),
                         choices=list(CONTENDERS), help='ours comes first')
-    parser.add_argument('--environments', type=Path, default=Path('/tmp/deepsort_benchmark'))
+    parser.add_argument('--environments', type=Path, default=FOLDER)
     parser.add_argument('--churn', type=int, metavar='FRAMES',
                         help='watch the memory over so many frames instead')
     parser.add_argument('--json', action='store_true')
