@@ -36,7 +36,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking'), str(ROOT / 'benchmark')]
 
-import limits  # noqa: E402
+import limits  # noqa: E402,I100
 import peers  # noqa: E402
 from scenes import Scene  # noqa: E402  a test helper, shared
 

@@ -4,9 +4,9 @@ Measure the tracker core against others on the same seeded scenes.
     python benchmark/tracker.py --objects 10 50 200 500
 
 Every contender runs in a process of its own, with one BLAS thread, and all take turns over the
-same frames, so that what else the machine does falls on all alike. The others come from PyPI, each
-into an environment of its own (``--environments``, made when missing). deep-sort-realtime's core
-is the reference algorithm; norfair, trackers (Roboflow's ByteTrack), pyxtrackers (ByteTrack in
+same frames; times are those of its processor, so that what else the machine does hardly counts.
+The others come from PyPI, each into an environment of its own (``--environments``, made when
+missing). ``robot`` has the defaults of the node. deep-sort-realtime's core is the reference algorithm; norfair, trackers (Roboflow's ByteTrack), pyxtrackers (ByteTrack in
 Cython) and trackforge (ByteTrack in Rust) look at motion alone, so they do less. ``paper`` is the
 loop-based implementation the tests compare with. ``floor`` is no tracker: one product of all
 features and one assignment of the same size, what appearance and optimal matching cost at least
@@ -28,13 +28,14 @@ import sys
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking'), str(ROOT / 'benchmark')]
+ROOT = Path(os.environ.get('DEEPSORT_CHECKOUT') or Path(__file__).resolve().parents[1])
+sys.path[:0] = [str(ROOT), str(ROOT / 'test' / 'tracking'), str(Path(__file__).parent)]
 
 from environments import environment  # noqa: E402
 from environments import FOLDER  # noqa: E402
@@ -50,6 +51,8 @@ PEERS = {
     'trackforge': ['trackforge==0.4.0', 'numpy'],
 }
 WARM_UP = 60
+# Largest appearance distance, that of the bundled network.
+LIMIT = 0.4
 TURN = 50
 
 # A contender takes one frame's boxes, scores and features, and returns its confirmed, matched
@@ -72,6 +75,25 @@ def deepsort_ros(nn_budget: int) -> Contender:
     def take(tlwh: np.ndarray, score: np.ndarray, features: np.ndarray) -> Any:
         detections = Detections.from_arrays(tlwh, score)
         return lambda: tracker.update(detections, features), rows
+    return take
+
+
+def robot(nn_budget: int, features: bool = True) -> Contender:
+    """Return this project's tracker with the defaults of the node."""
+    from deepsort_ros.pipeline import tracker_config
+    from deepsort_ros.settings import Settings
+    from deepsort_ros.tracking import Detections
+    from deepsort_ros.tracking import Tracker
+    tracker = Tracker(tracker_config(Settings().replace(
+        {'nn_budget': nn_budget, 'max_cosine_distance': LIMIT})))
+
+    def rows(tracks: Any) -> list[Any]:
+        seen = tracks.select((tracks.state == 2) & (tracks.time_since_update == 0))
+        return [(n, *box) for n, box in zip(seen.id.tolist(), seen.tlwh.tolist())]
+
+    def take(tlwh: np.ndarray, score: np.ndarray, looks: np.ndarray) -> Any:
+        detections = Detections.from_arrays(tlwh, score)
+        return lambda: tracker.update(detections, looks if features else None), rows
     return take
 
 
@@ -187,9 +209,12 @@ def floor(nn_budget: int) -> Contender:
     return take
 
 
-CONTENDERS = {'deepsort_ros': deepsort_ros, 'deep-sort-realtime': deep_sort_realtime,
+CONTENDERS = {'deepsort_ros': deepsort_ros, 'robot': robot,
+              'robot, no features': partial(robot, features=False),
+              'deep-sort-realtime': deep_sort_realtime,
               'paper': paper, 'floor': floor, 'norfair': norfair, 'trackers': trackers,
               'pyxtrackers': pyxtrackers, 'trackforge': trackforge}
+OURS = ('deepsort_ros', 'robot', 'robot, no features')
 # Those that give the reference's ids.
 SAME = ('deep-sort-realtime', 'paper')
 
@@ -202,9 +227,9 @@ def work(name: str, objects: int, options: argparse.Namespace) -> None:
         seconds, results = [], []
         for _ in range(int(line)):
             step, rows = contender(*next(frames))
-            start = time.perf_counter()
+            start = time.process_time()
             result = step()
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
             results.append(sorted(rows(result)))
         print(json.dumps([seconds, results]), flush=True)
 
@@ -215,14 +240,16 @@ class Worker:
     def __init__(self, name: str, python: str, objects: int,
                  options: argparse.Namespace) -> None:
         """Start it."""
-        environment = dict(os.environ, OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
+        contender, _, checkout = name.partition(' at ')
+        variables = dict(os.environ, OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1',
+                         DEEPSORT_CHECKOUT=checkout)
         self.name = name
         self.seconds: list[float] = []
         self.results: list[list[Any]] = []
         self._process = subprocess.Popen(
-            [python, '-W', 'ignore', __file__, '--worker', name, '--objects', str(objects),
+            [python, '-W', 'ignore', __file__, '--worker', contender, '--objects', str(objects),
              '--seed', str(options.seed), '--nn-budget', str(options.nn_budget)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables)
 
     def turn(self, frames: int) -> None:
         """Let it process some frames."""
@@ -255,7 +282,9 @@ def same(tracks: list[Any], others: list[Any]) -> bool:
 def compare(objects: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield one row per contender for scenes of this size, our own first."""
     workers = [Worker(name, python_of(name, options.environments), objects, options)
-               for name in options.contenders]
+               for name in options.contenders
+               + [f'{name} at {options.against}' for name in options.contenders
+                  if options.against and name in OURS]]
     try:
         total = WARM_UP + options.frames
         for start in range(0, total, TURN):
@@ -320,6 +349,8 @@ def main() -> None:
     parser.add_argument('--contenders', nargs='+', default=list(CONTENDERS),
                         choices=list(CONTENDERS), help='ours comes first')
     parser.add_argument('--environments', type=Path, default=FOLDER)
+    parser.add_argument('--against', type=Path, metavar='CHECKOUT',
+                        help='ours as in another checkout as well')
     parser.add_argument('--churn', type=int, metavar='FRAMES',
                         help='watch the memory over so many frames instead')
     parser.add_argument('--json', action='store_true')

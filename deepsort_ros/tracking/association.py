@@ -6,6 +6,7 @@ keeps the order of the detections left over: new tracks are numbered in that ord
 """
 from __future__ import annotations
 
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,9 @@ EXCESS = 1e-5
 # Share of the largest term by which rounding may falsify a sum of a dozen.
 ROUNDING = 1e-13
 
+# So few pairs are held to the exact distance at once.
+SMALL = 512
+
 Indices = NDArray[np.int64]
 
 
@@ -38,7 +42,7 @@ class Pairs(NamedTuple):
 
     row: Indices
     column: Indices
-    cost: NDArray[np.float32]
+    cost: NDArray[np.floating[Any]]
 
 
 class Matching(NamedTuple):
@@ -65,10 +69,13 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state, form)
+    if len(mean) * len(measurement) <= SMALL:
+        apart = measurement - mean[:, None]
+        possible = (weight[:, None] * apart ** 2).sum(axis=2) <= GATE
+        row, column = (possible if among is None else possible & among).nonzero()
+        return row, column
     # One product gives all distances, the square taken apart, except for rounding: only what it
     # leaves is held to the exact one. Coordinates from the middle keep that rounding small.
-    if not len(mean) or not len(measurement):
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     middle = measurement.mean(axis=0)
     place, seen = mean - middle, measurement - middle
     pull = weight * place
@@ -80,7 +87,7 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
                 <= (GATE + rounding - own)[:, None])
     if among is not None:
         possible &= among
-    row, column = possible.nonzero()
+    row, column = np.divmod(possible.ravel().nonzero()[0], len(measurement))
     offset = measurement.take(column, axis=0) - mean.take(row, axis=0)
     inside = (weight.take(row, axis=0) * offset ** 2).sum(axis=1) <= GATE
     return row[inside], column[inside]

@@ -12,6 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+# So few pairs are computed at once, whether they are near or not.
+SMALL = 4096
+
 # Size in pixels below which, and distance from the origin beyond which, nothing is a box.
 SMALLEST = 1e-3
 FARTHEST = 1e9
@@ -75,6 +78,36 @@ def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     np.maximum(side, 0.0, out=side)
     common: NDArray[np.float64] = side[0] * side[1]
     return common
+
+
+def overlapping(first: NDArray[np.float64], second: NDArray[np.float64], least: float,
+                ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """
+    Return the pairs of (N, 4) and (M, 4) tlwh boxes whose IoU is ``least`` or more, and that.
+
+    What is compared is 1 - IoU with 1 - ``least``. Second boxes are of positive area.
+    """
+    if len(first) * len(second) <= SMALL or least <= 0.0:
+        distance = 1.0 - iou(first, second)
+        row, column = (distance <= 1.0 - least).nonzero()
+        return row, column, 1.0 - distance[row, column]
+    # Boxes that have something in common are near along x: a sweep finds the few.
+    middle = second[:, 0] + second[:, 2] / 2
+    order = middle.argsort()
+    widest = second[:, 2].max() / 2
+    start = middle[order].searchsorted(first[:, 0] - widest)
+    count = middle[order].searchsorted(first[:, 0] + first[:, 2] + widest, side='right') - start
+    count = np.maximum(count, 0)
+    row = np.arange(len(first)).repeat(count)
+    column = order[np.arange(len(row)) + (start - count.cumsum() + count).repeat(count)]
+    one, other = first.take(row, axis=0), second.take(column, axis=0)
+    side = np.minimum(one[:, :2] + one[:, 2:], other[:, :2] + other[:, 2:])
+    side -= np.maximum(one[:, :2], other[:, :2])
+    np.maximum(side, 0.0, out=side)
+    common = side[:, 0] * side[:, 1]
+    overlap = common / (area(one) + area(other) - common)
+    near = 1.0 - overlap <= 1.0 - least
+    return row[near], column[near], overlap[near]
 
 
 def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

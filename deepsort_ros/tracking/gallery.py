@@ -162,6 +162,13 @@ class Gallery:
             np.minimum(self._spread[slots] + reach, math.pi)) - ANGLE_TOLERANCE
         return least
 
+    def sure_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
+        """Return (N,) the :meth:`toward` from which on every feature is within ``limit``."""
+        reach = math.acos(max(1.0 - limit, -1.0)) - ANGLE_TOLERANCE - self._spread[slots]
+        sure: NDArray[np.float32] = np.where(
+            reach > 0, np.cos(reach), np.float32(2)) + np.float32(ANGLE_TOLERANCE)
+        return sure
+
     def least_distance(self, slots: NDArray[np.int64], cosine: NDArray[np.float32],
                        ) -> NDArray[np.float32]:
         """Return (P,) what :meth:`distance` is at least, by (P,) cosines of the anchors."""
@@ -243,6 +250,11 @@ def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
     if nearest == 1:
         closest: NDArray[np.float32] = 1.0 - cosine.max(axis=1)
         return closest
+    if len(count) and count.min() >= 2 * nearest - 1:
+        if nearest < cosine.shape[1]:
+            cosine = np.partition(cosine, -nearest, axis=1)[:, -nearest:]
+        full: NDArray[np.float32] = 1.0 - cosine.sum(axis=1) / np.float32(nearest)
+        return full
     # Of few features no more than half: someone who turned round has two looks.
     taken = np.minimum(nearest, (count + 1) // 2)
     if nearest < cosine.shape[1]:

@@ -25,13 +25,15 @@ from deepsort_ros.tracking.votes import ClassVotes
 def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
                config: TrackerConfig) -> None:
     """Let every track confirmed in this image that is a dormant one go on as that one."""
+    fresh = ((table.hits == config.n_init) & (table.time_since_update == 0)
+             & (table.state == CONFIRMED)).nonzero()[0]
+    if not len(fresh) or not gallery.feature_length:
+        return
+    fresh = fresh[gallery.count(table.slot[fresh]) > 0]
     sleeping = table.state == DORMANT
     if config.rejoin:
         sleeping |= (table.state == LOST) & (gallery.count(table.slot) > 0)
-    dormant = np.flatnonzero(sleeping)
-    fresh = np.flatnonzero((table.state == CONFIRMED) & (table.hits == config.n_init)
-                           & (table.time_since_update == 0)
-                           & (gallery.count(table.slot) > 0))
+    dormant = sleeping.nonzero()[0]
     if not len(dormant) or not len(fresh):
         return
     slot, fresh_slot = table.slot[dormant], table.slot[fresh]

@@ -16,13 +16,13 @@ from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.demand import Demand
 from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
-from deepsort_ros.tracking.matching import kalman_form
 from deepsort_ros.tracking.matching import Matcher
-from deepsort_ros.tracking.matching import Observed
-from deepsort_ros.tracking.matching import TIME_TOLERANCE
 from deepsort_ros.tracking.occlusion import covered
 from deepsort_ros.tracking.reidentification import put_to_sleep
 from deepsort_ros.tracking.reidentification import reidentify
+from deepsort_ros.tracking.stage import kalman_form
+from deepsort_ros.tracking.stage import Observed
+from deepsort_ros.tracking.stage import TIME_TOLERANCE
 from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import LOST
@@ -383,11 +383,11 @@ class Tracker:
         table = self._table
         mean, velocity, variance, cross, _, velocity_variance = (
             table.kalman if state is None else state)
-        covariance = np.zeros((len(table), 4, 4))
-        for axis in (0, 1):
-            covariance[:, axis, axis] = variance[:, axis]
-            covariance[:, axis, axis + 2] = covariance[:, axis + 2, axis] = cross[:, axis]
-            covariance[:, axis + 2, axis + 2] = velocity_variance[:, axis]
+        # Rows of 16: an entry of x and the same one of y are five apart.
+        covariance = np.zeros((len(table), 16))
+        covariance[:, 0:6:5] = variance[:, :2]
+        covariance[:, 2:8:5] = covariance[:, 8:14:5] = cross[:, :2]
+        covariance[:, 10::5] = velocity_variance[:, :2]
         return Tracks(
             id=table.id.copy(),
             state=table.state.astype(np.uint8),
@@ -395,7 +395,7 @@ class Tracker:
             score=table.score.copy(),
             tlwh=boxes.reported(mean, self._form.tlwh),
             velocity=velocity[:, :2].copy(),
-            covariance=covariance,
+            covariance=covariance.reshape(-1, 4, 4),
             age=table.age.copy(),
             hits=table.hits.copy(),
             time_since_update=table.time_since_update.copy(),

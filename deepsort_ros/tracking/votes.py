@@ -31,6 +31,11 @@ class ClassVotes:
         """Memory reserved for votes, in bytes."""
         return self._votes.nbytes + self._winner.nbytes
 
+    @property
+    def several(self) -> bool:
+        """Return whether there was ever more than one name."""
+        return len(self._code) > 1
+
     def codes(self, class_id: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return (N,) int64 codes of (N,) class names; good until the next call."""
         names = class_id.tolist()

@@ -37,6 +37,7 @@ class NewerTracker(PaperTracker):
         found, left = self.assign(
             tracks, left, self.overlap_and_looks_cost, config.max_iou_distance)
         matches += found
+        left = sorted(left)
         if config.reach:
             found = self.reached(free([t for t in recent if t.state == TENTATIVE]), left)
             matches += found

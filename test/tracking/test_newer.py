@@ -12,8 +12,8 @@ from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking import Tracker
 from deepsort_ros.tracking import TrackerConfig
 from deepsort_ros.tracking.association import Pairs
+from deepsort_ros.tracking.by_appearance import Possible
 from deepsort_ros.tracking.gallery import Gallery
-from deepsort_ros.tracking.matching import Possible
 from deepsort_ros.tracking.occlusion import covered
 
 NEW = {'nearest_features': 5, 'by_age': False, 'second_look': 1.33, 'covered_share': 0.5}
@@ -111,9 +111,9 @@ def test_pairs_that_are_certain_need_no_exact_distance_and_change_nothing() -> N
     config = TrackerConfig(max_cosine_distance=0.4, nn_budget=20, **NEW)
     compared: list[int] = []
     lazy, eager = Tracker(config), Tracker(config)
-    eager._matcher._certain = lambda pairs, *_: (Possible(*(part[:0] for part in pairs)), pairs)
-    exactly = lazy._matcher._compared_exactly
-    lazy._matcher._compared_exactly = lambda pairs, *more: (
+    eager._matcher._appearance._certain = lambda pairs, *_: (Possible(*(part[:0] for part in pairs)), pairs)
+    exactly = lazy._matcher._appearance._compared_exactly
+    lazy._matcher._appearance._compared_exactly = lambda pairs, *more: (
         compared.append(len(pairs.row)), exactly(pairs, *more))[1]
     pairs = 0
     for tlwh, score, features in Scene(60, feature_length=32, size=(900.0, 500.0)).frames(60):

@@ -1,0 +1,149 @@
+"""
+Matching by appearance: confirmed tracks of any age, inside their motion gates.
+
+arXiv 1703.07402, section 2.2. Distances to galleries are what costs most in crowds, so only pairs
+that may change the outcome are compared.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking import association
+from deepsort_ros.tracking.association import Matching
+from deepsort_ros.tracking.association import Pairs
+from deepsort_ros.tracking.stage import Observed
+from deepsort_ros.tracking.stage import Stage
+
+# Largest squared Mahalanobis distance on the ground of a match by appearance. The variances there
+# are cautious, so that this is wider than it looks.
+GROUND_GATE = 20.0
+
+# So few pairs are compared at once, whether they need to be or not.
+FEW = 64
+
+
+class Possible(NamedTuple):
+    """
+    Pairs of tracks and detections inside the gate that may look alike, each pair once.
+
+    :param row: (P,) track, of those that take part; :param column: (P,) detection.
+    :param cosine: (P,) float32, of the anchor of the track's gallery and the detection.
+    """
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    cosine: NDArray[np.float32]
+
+
+class ByAppearance(Stage):
+    """Matches confirmed tracks by what they looked like."""
+
+    def match(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+              seen: Observed, features: NDArray[np.float32]) -> Matching:
+        """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
+        table, config = self._table, self._config
+        limit = config.max_cosine_distance
+        pairs = self._close_pairs(candidates, seen, features)
+        if config.by_age:
+            matching = association.cascade(
+                self._compared_exactly(pairs, candidates, features),
+                table.time_since_update[candidates], left, limit)
+            return matching._replace(row=candidates[matching.row])
+        certain, pairs = self._certain(pairs, candidates, features)
+        taken = np.zeros(len(seen.tlwh), dtype=bool)
+        taken[certain.column] = True
+        matching = association.share_out(
+            self._compared_exactly(pairs, candidates, features), left[~taken[left]], limit)
+        return Matching(candidates[np.concatenate((certain.row, matching.row))],
+                        np.concatenate((certain.column, matching.column)), matching.left)
+
+    def _close_pairs(self, candidates: NDArray[np.int64], seen: Observed,
+                     features: NDArray[np.float32]) -> Possible:
+        """Return the pairs inside the gate that may be within the appearance limit."""
+        slot = self._table.slot[candidates]
+        row = (self._gallery.count(slot) > 0).nonzero()[0]
+        column = seen.described.nonzero()[0]
+        if not len(row):
+            return Possible(row, row, np.empty(0, dtype=np.float32))
+        slot, featured = slot[row], candidates[row]
+        cosine = self._gallery.toward(slot, features[column])
+        near = cosine >= self._gallery.least_cosine(
+            slot, self._config.max_cosine_distance)[:, None]
+        if seen.ground is not None:
+            near &= ~(seen.ground[np.ix_(featured, column)] > GROUND_GATE)
+        first, second = association.gate(
+            self._table.kalman.take(featured, axis=1), seen.measurement[column], self._form, near)
+        if self._classes_count:
+            same = self._of_class(slot[first], seen.classes[column[second]])
+            first, second = first[same], second[same]
+        return Possible(row[first], column[second], cosine[first, second])
+
+    def _certain(self, pairs: Possible, candidates: NDArray[np.int64],
+                 features: NDArray[np.float32]) -> tuple[Possible, Possible]:
+        """
+        Return the pairs that the least total cost holds in any case, and what is open then.
+
+        Of most tracks and detections it is plain that they belong together, and that nothing
+        else is near enough to either to be worth an exchange. That needs a look at a few
+        features only, and whatever else the two could do need not be compared at all.
+        """
+        row, column, cosine = pairs
+        if len(row) < FEW:
+            return Possible(row[:0], column[:0], cosine[:0]), pairs
+        limit = self._config.max_cosine_distance
+        unmatched = limit + association.EXCESS
+        # Of equal indices the last one written stays: the largest cosine.
+        number, order = np.arange(len(row)), cosine.argsort()
+        best_of_row = np.empty(len(candidates), dtype=np.int64)
+        best_of_column = np.empty(len(features), dtype=np.int64)
+        best_of_row[row[order]] = order
+        best_of_column[column[order]] = order
+        mutual = (best_of_row[row] == number) & (best_of_column[column] == number)
+        own, others = mutual.nonzero()[0], (~mutual).nonzero()[0]
+        slot = self._table.slot[candidates]
+        most = self._gallery.recent_distance(
+            slot[row[own]], features[column[own]], self._config.nearest_features)
+        least = self._gallery.least_distance(slot[row[others]], cosine[others])
+        order = others[(-least).argsort()]
+        rival_of_row = np.full(len(candidates), unmatched)
+        rival_of_column = np.full(len(features), unmatched)
+        least = np.sort(np.minimum(least, unmatched))[::-1]
+        rival_of_row[row[order]] = least
+        rival_of_column[column[order]] = least
+        # Without the pair its two would at best take these, instead of one of them none.
+        settled = own[(most <= limit) & (most + unmatched + 1e-6 < rival_of_row[row[own]]
+                                         + rival_of_column[column[own]])]
+        open_row = np.ones(len(candidates), dtype=bool)
+        open_column = np.ones(len(features), dtype=bool)
+        open_row[row[settled]] = False
+        open_column[column[settled]] = False
+        rest = open_row[row] & open_column[column]
+        return (Possible(row[settled], column[settled], cosine[settled]),
+                Possible(row[rest], column[rest], cosine[rest]))
+
+    def _compared_exactly(self, pairs: Possible, candidates: NDArray[np.int64],
+                          features: NDArray[np.float32]) -> Pairs:
+        """Return the pairs within the appearance limit and their distances."""
+        limit, nearest = self._config.max_cosine_distance, self._config.nearest_features
+        row, column = pairs.row, pairs.column
+        if not len(row):
+            return Pairs(row, column, np.empty(0, dtype=np.float32))
+        slot = self._table.slot[candidates]
+        # A pair whose track and detection have no other is matched at any distance within the
+        # limit; the others compete, and their distances must be exact.
+        unsure = ((pairs.cosine < self._gallery.sure_cosine(slot[row], limit))
+                  | (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
+        distance = np.full(len(row), limit, dtype=np.float32)
+        first, second = slot[row[unsure]], features[column[unsure]]
+        distance[unsure] = some = self._gallery.recent_distance(first, second, nearest)
+        far = (some > limit).nonzero()[0]
+        distance[unsure[far]] = self._gallery.distance(first[far], second[far], nearest)
+        near = distance <= np.float32(limit)
+        row, column, distance = row[near], column[near], distance[near]
+        rival = ((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
+        distance[rival] = self._gallery.distance(
+            slot[row[rival]], features[column[rival]], nearest)
+        return Pairs(row, column, distance)

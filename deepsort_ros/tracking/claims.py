@@ -1,0 +1,88 @@
+"""Which detections motion settles, which ones appearance could claim, and what it has said."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking import association
+from deepsort_ros.tracking import boxes
+from deepsort_ros.tracking import demand
+from deepsort_ros.tracking.association import Matching
+from deepsort_ros.tracking.stage import Observed
+from deepsort_ros.tracking.stage import Stage
+from deepsort_ros.tracking.table import CONFIRMED
+from deepsort_ros.tracking.table import DORMANT
+from deepsort_ros.tracking.table import TENTATIVE
+
+
+class Claims(Stage):
+    """Where detections come without a feature: what needs none, and who could want it."""
+
+    def settled(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
+                classes: NDArray[np.int64], recent: NDArray[np.bool_],
+                elapsed: NDArray[np.float64]) -> NDArray[np.int64]:
+        """
+        Return (N,) the row that motion settles on for N detections, -1 where it is open.
+
+        Only on confirmed tracks that were seen in the last image.
+
+        :param state: (6, M, 4) predicted; :param recent: (M,) seen in the last image.
+        :param elapsed: (M,) time steps since the last match.
+        """
+        table = self._table
+        eligible = (table.state == CONFIRMED) & recent & (elapsed <= self.longest_age)
+        if not eligible.any():
+            return np.full(len(tlwh), -1)
+        overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
+        gated = np.zeros(overlap.shape, dtype=bool)
+        row, column = association.gate(
+            state[:, eligible], self._form.measure(tlwh), self._form)
+        gated[eligible.nonzero()[0][row], column] = True
+        apart = (table.state == DORMANT)[:, None]
+        if self._classes_count:
+            apart = apart | ~self._of_class(table.slot[:, None], classes)
+        possible = ~apart
+        return demand.settled(overlap * possible, gated & possible, eligible,
+                              1.0 - self._config.max_iou_distance)
+
+    def claims(self, state: NDArray[np.float64], tlwh: NDArray[np.float64],
+               classes: NDArray[np.int64], elapsed: NDArray[np.float64],
+               ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """
+        Return row and detection, of N, of the pairs that appearance could match.
+
+        That is, of confirmed and lost tracks and what their gates admit.
+
+        :param state: (6, M, 4) predicted; :param elapsed: (M,) time steps since the last match.
+        """
+        table = self._table
+        row, column = association.gate(state, self._form.measure(tlwh), self._form)
+        possible = ((table.state > TENTATIVE) & (elapsed <= self.longest_age))[row]
+        if self._classes_count:
+            possible &= self._of_class(table.slot[row], classes[column])
+        return row[possible], column[possible]
+
+    def compared(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
+                  seen: Observed) -> NDArray[np.bool_]:
+        """Return (N, M) bool, the pairs that appearance has spoken on, or would not have."""
+        featured = self._gallery.count(self._table.slot[candidates]) > 0
+        compared: NDArray[np.bool_] = featured[:, None] & seen.described[left]
+        if self._config.feature_interval and not compared.all():
+            # Outside its gate a track takes nothing by appearance, so no feature was asked for.
+            row, column = association.gate(self._table.kalman.take(candidates, axis=1),
+                                           seen.measurement[left], self._form)
+            inside = np.zeros(compared.shape, dtype=bool)
+            inside[row, column] = True
+            compared |= ~inside
+        return compared
+
+    def settled_pairs(self, left: NDArray[np.int64], seen: Observed,
+                       recent: NDArray[np.bool_]) -> Matching:
+        """Match detections without a feature where motion settles the matter."""
+        table = self._table
+        if not self._config.feature_interval or seen.described[left].all():
+            return Matching(left[:0], left[:0], left)
+        row = self.settled(
+            table.kalman, seen.tlwh[left], seen.classes[left], recent, table.elapsed)
+        row[seen.described[left]] = -1
+        return Matching(row[row >= 0], left[row >= 0], left[row < 0])

@@ -1,0 +1,82 @@
+"""What the stages of matching have in common: what they look at, and who is of which class."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking import kalman
+from deepsort_ros.tracking.config import TrackerConfig
+from deepsort_ros.tracking.gallery import Gallery
+from deepsort_ros.tracking.table import TrackTable
+from deepsort_ros.tracking.votes import ClassVotes
+
+# Times within a thousandth of a step are equal: sums of rounded steps are not exact.
+TIME_TOLERANCE = 1e-3
+
+# A class with this share of the votes that a track's first class has is its class as well.
+CLASS_SHARE = 0.1
+
+
+def kalman_form(config: TrackerConfig) -> kalman.Form:
+    """Return how the filter holds a box."""
+    return kalman.SIZE if config.size_state else kalman.ASPECT
+
+
+@dataclass(frozen=True)
+class Observed:
+    """
+    The detections of one image as matching sees them, N of them.
+
+    :param tlwh: (N, 4) boxes; :param measurement: (N, 4) as the filter's form has it.
+    :param classes: (N,) int64 codes.
+    :param high: (N,) bool, those that may start a track.
+    :param described: (N,) bool, those with a feature, all high.
+    :param features: (N, D) float32 unit rows, or None when nothing is described.
+    :param ground: (M, N) squared Mahalanobis distances of tracks and detections on the ground, NaN
+        where unknown; None when there are none.
+    """
+
+    tlwh: NDArray[np.float64]
+    measurement: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    high: NDArray[np.bool_]
+    described: NDArray[np.bool_]
+    features: NDArray[np.float32] | None
+    ground: NDArray[np.float64] | None = None
+
+
+class Stage:
+    """
+    Reads the tracker's data and changes nothing.
+
+    Stages take rows of the table that take part (``candidates``) and detections that are left
+    over, and return a :class:`~deepsort_ros.tracking.association.Matching` of such rows.
+    """
+
+    def __init__(self, table: TrackTable, gallery: Gallery, votes: ClassVotes,
+                 config: TrackerConfig) -> None:
+        """Look at the data of a tracker."""
+        self._table = table
+        self._gallery = gallery
+        self._votes = votes
+        self._config = config
+        self._form = kalman_form(config)
+        self._share = CLASS_SHARE if config.class_change_overlap < 1.0 else 1.0
+
+    @property
+    def longest_age(self) -> float:
+        """Return the longest time, in steps, after which a track seen last may match."""
+        # A track seen in the last image may match at a full frame rate, whatever max_age is.
+        return max(self._config.max_age, 1.0) + TIME_TOLERANCE
+
+    @property
+    def _classes_count(self) -> bool:
+        """Return whether there is more than one class to keep apart."""
+        return self._config.class_gating and self._votes.several
+
+    def _of_class(self, slots: NDArray[np.int64], classes: NDArray[np.int64],
+                  ) -> NDArray[np.bool_]:
+        """Return (P,) bool, whether a class is one of its slot's; shapes may broadcast."""
+        return self._votes.held(slots, classes, self._share)
