@@ -28,7 +28,7 @@ EXCESS = 1e-5
 ROUNDING = 1e-13
 
 # So few pairs are held to the exact distance at once.
-SMALL = 512
+SMALL = 4096
 
 Indices = NDArray[np.int64]
 
@@ -70,8 +70,13 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state, form)
     if len(mean) * len(measurement) <= SMALL:
-        apart = measurement - mean[:, None]
-        possible = (weight[:, None] * apart ** 2).sum(axis=2) <= GATE
+        square = np.zeros((len(mean), len(measurement)))
+        for seen, place, sharpness in zip(measurement.T, mean.T, weight.T):
+            apart = seen - place[:, None]
+            apart *= apart
+            apart *= sharpness[:, None]
+            square += apart
+        possible = square <= GATE
         row, column = (possible if among is None else possible & among).nonzero()
         return row, column
     # One product gives all distances, the square taken apart, except for rounding: only what it

@@ -134,16 +134,17 @@ class ByAppearance(Stage):
         slot = self._table.slot[candidates]
         # A pair whose track and detection have no other is matched at any distance within the
         # limit; the others compete, and their distances must be exact.
-        unsure = ((pairs.cosine < self._gallery.sure_cosine(slot[row], limit))
-                  | (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
-        distance = np.full(len(row), limit, dtype=np.float32)
-        first, second = slot[row[unsure]], features[column[unsure]]
-        distance[unsure] = some = self._gallery.recent_distance(first, second, nearest)
-        far = (some > limit).nonzero()[0]
-        distance[unsure[far]] = self._gallery.distance(first[far], second[far], nearest)
-        near = distance <= np.float32(limit)
-        row, column, distance = row[near], column[near], distance[near]
-        rival = ((np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)).nonzero()[0]
-        distance[rival] = self._gallery.distance(
-            slot[row[rival]], features[column[rival]], nearest)
-        return Pairs(row, column, distance)
+        slot = slot[row]
+        distance = np.zeros(len(row), dtype=np.float32)
+        rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
+        unsure = (~rival & (pairs.cosine < self._gallery.sure_cosine(slot, limit))).nonzero()[0]
+        if len(unsure):
+            distance[unsure] = some = self._gallery.recent_distance(
+                slot[unsure], features[column[unsure]], nearest)
+            unsure = unsure[some > limit]
+        exact = np.concatenate((rival.nonzero()[0], unsure))
+        if not len(exact):
+            return Pairs(row, column, distance)
+        distance[exact] = self._gallery.distance(slot[exact], features[column[exact]], nearest)
+        near = distance <= limit
+        return Pairs(row[near], column[near], distance[near])

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 
 from deepsort_ros.tracking import boxes
 
+# So few boxes are compared all with all.
+FEW = 80
+
 
 def covered(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
     """
@@ -15,6 +18,11 @@ def covered(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
 
     :param tlwh: (N, 4) boxes of positive area.
     """
+    if len(tlwh) <= FEW:
+        common = boxes.intersection(tlwh, tlwh)
+        np.fill_diagonal(common, 0.0)
+        most: NDArray[np.float64] = common.max(axis=1, initial=0.0) / boxes.area(tlwh)
+        return most
     # Sorted by their left edges, the boxes that overlap along x with one follow it: a sweep finds
     # the few pairs.
     order = tlwh[:, 0].argsort(kind='stable')
