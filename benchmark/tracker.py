@@ -6,11 +6,12 @@ Measure the tracker core against others on the same seeded scenes.
 Every contender runs in a process of its own, with one BLAS thread, and all take turns over the
 same frames; times are those of its processor, so that what else the machine does hardly counts.
 The others come from PyPI, each into an environment of its own (``--environments``, made when
-missing). ``robot`` has the defaults of the node. deep-sort-realtime's core is the reference algorithm; norfair, trackers (Roboflow's ByteTrack), pyxtrackers (ByteTrack in
-Cython) and trackforge (ByteTrack in Rust) look at motion alone, so they do less. ``paper`` is the
-loop-based implementation the tests compare with. ``floor`` is no tracker: one product of all
-features and one assignment of the same size, what appearance and optimal matching cost at least
-when done whole.
+missing). ``robot`` has the defaults of the node. deep-sort-realtime's core is the reference
+algorithm; norfair, trackers (Roboflow's ByteTrack), pyxtrackers (ByteTrack in Cython) and
+trackforge (ByteTrack in Rust) look at motion alone, so they do less. ``paper`` is the loop-based
+implementation the tests compare with. ``floor`` is no tracker: one product of all features and
+one assignment of the same size, what appearance and optimal matching cost at least when done
+whole. ``--against`` measures ours in another checkout as well.
 
 Ids are compared frame by frame; scenes are drawn outside the timing. deep-sort-realtime adds each
 track's last feature to its gallery again in every frame, so a full gallery holds fewer different

@@ -63,7 +63,7 @@ class Claims(Stage):
         return row[possible], column[possible]
 
     def compared(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
-                  seen: Observed) -> NDArray[np.bool_]:
+                 seen: Observed) -> NDArray[np.bool_]:
         """Return (N, M) bool, the pairs that appearance has spoken on, or would not have."""
         featured = self._gallery.count(self._table.slot[candidates]) > 0
         compared: NDArray[np.bool_] = featured[:, None] & seen.described[left]
@@ -77,7 +77,7 @@ class Claims(Stage):
         return compared
 
     def settled_pairs(self, left: NDArray[np.int64], seen: Observed,
-                       recent: NDArray[np.bool_]) -> Matching:
+                      recent: NDArray[np.bool_]) -> Matching:
         """Match detections without a feature where motion settles the matter."""
         table = self._table
         if not self._config.feature_interval or seen.described[left].all():

@@ -111,7 +111,8 @@ def test_pairs_that_are_certain_need_no_exact_distance_and_change_nothing() -> N
     config = TrackerConfig(max_cosine_distance=0.4, nn_budget=20, **NEW)
     compared: list[int] = []
     lazy, eager = Tracker(config), Tracker(config)
-    eager._matcher._appearance._certain = lambda pairs, *_: (Possible(*(part[:0] for part in pairs)), pairs)
+    eager._matcher._appearance._certain = lambda pairs, *_: (
+        Possible(*(part[:0] for part in pairs)), pairs)
     exactly = lazy._matcher._appearance._compared_exactly
     lazy._matcher._appearance._compared_exactly = lambda pairs, *more: (
         compared.append(len(pairs.row)), exactly(pairs, *more))[1]
