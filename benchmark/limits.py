@@ -22,15 +22,15 @@ from deepsort_ros.tracking import boxes
 # Least overlap (IoU) of a detection and the person it shows.
 LEAST = 0.5
 LENGTH = 128
-NOBODY = 0
+NO_ONE = 0
 
 
 def identities(detections: MotTable, truth: MotTable) -> NDArray[np.int64]:
-    """Return (N,) the id of the person each detection shows, ``NOBODY`` for none."""
+    """Return (N,) the id of the person each detection shows, ``NO_ONE`` for none."""
     people = truth.confidence > 0
     if truth.has_classes:
         people &= truth.class_id == 1
-    ids = np.full(len(detections), NOBODY)
+    ids = np.full(len(detections), NO_ONE)
     for frame in np.unique(detections.frame).tolist():
         here = detections.rows(frame)
         there = np.arange(len(truth))[truth.rows(frame)]
@@ -43,10 +43,10 @@ def identities(detections: MotTable, truth: MotTable) -> NDArray[np.int64]:
 
 
 def write_perfect_features(detections: MotTable, truth: MotTable, path: Path) -> None:
-    """Write features that are the same for a person's detections and like nobody else's."""
+    """Write features that are the same for a person's detections and like no one else's."""
     ids = identities(detections, truth)
     # False detections are strangers, each another one.
-    ids[ids == NOBODY] = ids.max() + 1 + np.arange(np.count_nonzero(ids == NOBODY))
+    ids[ids == NO_ONE] = ids.max() + 1 + np.arange(np.count_nonzero(ids == NO_ONE))
     _, number = np.unique(ids, return_inverse=True)
     look = np.random.default_rng(0).standard_normal((number.max() + 1, LENGTH))
     look /= np.linalg.norm(look, axis=1, keepdims=True)
@@ -60,7 +60,7 @@ def write_perfect_results(detections: MotTable, truth: MotTable, least: float,
                           path: Path) -> None:
     """Write the detections of people, each under the person's own id, from a score on."""
     ids = identities(detections, truth)
-    shown = (ids != NOBODY) & (detections.confidence >= least)
+    shown = (ids != NO_ONE) & (detections.confidence >= least)
     path.write_text(''.join(
         format_row(frame, number, tlwh) for frame, number, tlwh in zip(
             detections.frame[shown].tolist(), ids[shown].tolist(), detections.tlwh[shown])),

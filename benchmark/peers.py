@@ -2,7 +2,7 @@
 Other trackers on the detections and stored features that ours gets (``ablation.py --peers``).
 
 Each runs as a program: in an environment and a process of its own, with the settings it comes
-with, but for the appearance limit of deep-sort-realtime, which belongs to the network.
+with, except for the appearance limit of deep-sort-realtime, which belongs to the network.
 Their scores are clipped to 0 to 1, which they ask for. The images go to those that follow the
 camera in them. Times are those of the update alone, with one thread.
 """
