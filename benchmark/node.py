@@ -26,7 +26,8 @@ Every frame's way is timed in four parts that add up, in milliseconds as p50/p99
 did not bring to the node, those `received` are tracked or dropped for a reason named. `hz` is the
 rate reached, `cpu_percent` is of one core. The first two seconds, in which all people are new at
 once, are left out of times and CPU, not of the counts; `later` is how many images sent after them
-were not tracked.
+had no tracks that arrived here. Before the first image, images of nobody are sent until their
+tracks arrive: they are not counted.
 """
 from __future__ import annotations
 
@@ -106,7 +107,7 @@ def run_listener(output: str, topics: list[str]) -> int:
     from sensor_msgs.msg import Image
     from vision_msgs.msg import Detection2DArray
 
-    from deepsort_ros.ros.health.qos import SENSOR_QOS
+    from deepsort_ros.ros.health.qos import sensor_qos
     from deepsort_ros.ros.messages.conversions import nanoseconds
 
     arrived: dict[int, list[int]] = {}
@@ -119,7 +120,7 @@ def run_listener(output: str, topics: list[str]) -> int:
     for topic in topics:
         node.create_subscription(
             Image if topic in ('/image', TOPICS['overlay']) else Detection2DArray, topic,
-            on_message, SENSOR_QOS)
+            on_message, sensor_qos())
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -156,6 +157,14 @@ def run_publisher(options: argparse.Namespace) -> int:
         time.sleep(0.05)
     time.sleep(0.5)
     message = write_image(pixels, 'bgr8', Header(frame_id='camera'))
+    # DDS may bring the first tracks to the subscriber only seconds after the node is there.
+    probe, probes = write_image(pixels[:16, :16], 'bgr8', Header()), 0
+    while not options.go.exists():
+        probe.header.stamp = time_message(time.time_ns())
+        images.publish(probe)
+        detections.publish(Detection2DArray(header=probe.header))
+        probes += 1
+        time.sleep(0.1)
     sent, cpu, watched = [], {}, (*options.watch, os.getpid())
     count = round((options.seconds + WARM_UP) * options.rate)
     begin = time.monotonic()
@@ -172,7 +181,7 @@ def run_publisher(options: argparse.Namespace) -> int:
         detections.publish(people)
     seconds = time.monotonic() - warm
     options.output.write_text(json.dumps({
-        'sent': sent, 'rate': (count - round(WARM_UP * options.rate)) / seconds,
+        'sent': sent, 'probes': probes, 'rate': (count - round(WARM_UP * options.rate)) / seconds,
         'cpu': [100 * (used + cpu_seconds(pid)) / seconds for pid, used in cpu.items()]}))
     time.sleep(1.0)  # let the last ones arrive
     rclpy.shutdown()
@@ -190,14 +199,15 @@ def cpu_seconds(process: int) -> float:
 class Subscriber:
     """Takes tracks and diagnostics."""
 
-    def __init__(self) -> None:
-        """Subscribe."""
+    def __init__(self, go: Path) -> None:
+        """Subscribe, and make a file once tracks arrive."""
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.qos import QoSProfile
 
         from deepsort_ros.msg import TrackArray
 
+        self.go = go
         self.tracks: list[tuple[int, int]] = []
         self.values: dict[str, str] = {}
         self.reports = 0
@@ -209,6 +219,9 @@ class Subscriber:
     def _on_tracks(self, message: Any) -> None:
         from deepsort_ros.ros.messages.conversions import nanoseconds
 
+        if not message.header.frame_id:
+            self.go.touch()
+            return
         self.tracks.append((nanoseconds(message.header.stamp), time.time_ns()))
 
     def _on_report(self, message: Any) -> None:
@@ -235,8 +248,10 @@ def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str
                                 **how)
 
     output, sent = folder / f'{setting}.json', folder / f'{setting}.sent.json'
-    subscriber = Subscriber()
+    go = folder / f'{setting}.go'
+    subscriber = Subscriber(go)
     if setting == 'bare':
+        go.touch()  # nothing comes back
         tested = start('--run-listener', output, '/image', '/detections')
     else:
         appearance = 'always' if setting.isdigit() else setting.removesuffix(ONNX)
@@ -249,7 +264,7 @@ def measure(setting: str, options: argparse.Namespace, folder: Path) -> dict[str
     publisher = start(
         '--run-publisher', sent, '--seconds', options.seconds, '--rate', options.rate,
         '--detections', options.detections, '--size', *options.size,
-        '--watch', tested.pid, os.getpid())
+        '--go', go, '--watch', tested.pid, os.getpid())
     try:
         subscriber.spin_while(lambda: publisher.poll() is None and tested.poll() is None,
                               120 + 3 * options.seconds)
@@ -297,7 +312,8 @@ def summary(published: dict[str, Any], samples: list[Any],
         for part, seconds in found.items():
             parts.setdefault(part, []).append(1e3 * seconds)
     values = {name: int(v) for name, v in subscriber.values.items() if v.isdigit()}
-    received = values.get('image_count', len(samples))
+    probes = published['probes']
+    received = values.get('image_count', len(samples) + probes) - probes
     later = (sum(stamp >= warm and stamp not in arrival for stamp in sent)
              if arrival else None)
     return {
@@ -306,7 +322,7 @@ def summary(published: dict[str, Any], samples: list[Any],
         'stages': {s: round(float(np.median(parts[s])), 2) for s in STAGES if s in parts},
         'hz': round(published['rate'], 1), 'sent': len(sent), 'received': received,
         'lost': len(sent) - received,
-        'tracked': values.get('frames'),
+        'tracked': values['frames'] - probes if 'frames' in values else None,
         'later': later,
         'dropped': {name.removeprefix('dropped_').removeprefix('pairing_'): n
                     for name, n in values.items()
@@ -349,6 +365,7 @@ def main() -> int:
                         help='a parameter of the node')
     parser.add_argument('--json', action='store_true', help='one line per setting')
     parser.add_argument('--run-publisher', dest='output', type=Path, help=argparse.SUPPRESS)
+    parser.add_argument('--go', type=Path, help=argparse.SUPPRESS)
     parser.add_argument('--watch', type=int, nargs='*', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.output:

@@ -1,4 +1,4 @@
-# ROS 2 Humble (Ubuntu 22.04, Python 3.10), x86_64 and aarch64. Never built by us: untested.
+# ROS 2 Humble (Ubuntu 22.04, Python 3.10), x86_64 and aarch64. Untried here: it was never built.
 #   docker build -f docker/humble.Dockerfile -t deepsort_ros:humble .
 FROM ros:humble-ros-base
 SHELL ["/bin/bash", "-c"]

@@ -1,4 +1,4 @@
-# ROS 2 Jazzy (Ubuntu 24.04, Python 3.12), x86_64 and aarch64. Never built by us: untested.
+# ROS 2 Jazzy (Ubuntu 24.04, Python 3.12), x86_64 and aarch64. Untried here: it was never built.
 #   docker build -f docker/jazzy.Dockerfile -t deepsort_ros:jazzy .
 FROM ros:jazzy-ros-base
 SHELL ["/bin/bash", "-c"]

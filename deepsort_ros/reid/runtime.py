@@ -23,6 +23,13 @@ if 'mindspore' in sys.modules and ISA_VARIABLE not in os.environ:
         'MindSpore was imported before deepsort_ros.reid: %s=AVX2 comes too late, convolutions '
         'may be very slow on CPUs with AVX-512; set it in the environment', ISA_VARIABLE)
 os.environ.setdefault(ISA_VARIABLE, 'AVX2')
+# From a graph in its cache MindSpore computes zeros or NaN: of networks that were given their
+# weights as this one is, the cache holds none (measured with 2.7 and 2.10 on a CPU).
+if os.environ.get('MS_COMPILER_CACHE_ENABLE', '0') != '0':
+    logging.getLogger(__name__).warning(
+        'MS_COMPILER_CACHE_ENABLE is switched off: from graphs of that cache MindSpore computes '
+        'wrong features; operators are kept without it')
+    os.environ['MS_COMPILER_CACHE_ENABLE'] = '0'
 # Errors only: its warnings are about itself (deprecations, libraries of other devices) and many.
 # GLOG_v=2 in the environment brings them back.
 os.environ.setdefault('GLOG_v', '3')

@@ -26,6 +26,13 @@ from deepsort_ros.reid.device import select_device
 (ms.Tensor([1.0]) + 1).asnumpy()
 assert select_device('CPU', 0) == ('CPU', '')
 """
+CACHED = """
+import numpy as np
+from deepsort_ros.reid.encoder import Encoder
+encoder = Encoder.create('bundled', 'CPU', batch_buckets=(1,))
+image = np.full((128, 64, 3), 90, np.uint8)
+print(encoder.encode(image, np.array([[0.0, 0, 64, 128]])).round(5).tolist())
+"""
 LAUNCH = """
 import os
 from pathlib import Path
@@ -64,6 +71,15 @@ def test_too_late_is_said():
 def test_a_cpu_that_mindspore_already_runs_on_is_taken():
     done = run(IN_USE)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_cache_of_graphs_is_switched_off_for_what_comes_from_it_is_wrong(tmp_path):
+    plain = run(CACHED)
+    for _ in range(2):
+        asked = run(CACHED, MS_COMPILER_CACHE_ENABLE='1', MS_COMPILER_CACHE_PATH=str(tmp_path))
+        assert asked.stdout == plain.stdout != ''
+        assert 'MS_COMPILER_CACHE_ENABLE is switched off' in asked.stderr
+    assert not any(tmp_path.rglob('*.mindir'))
 
 
 @pytest.mark.skipif(not metadata.version('mindspore').startswith('2.10.'),
