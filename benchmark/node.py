@@ -26,7 +26,7 @@ Every frame's way is timed in four parts that add up, in milliseconds as p50/p99
 did not bring to the node, those `received` are tracked or dropped for a reason named. `hz` is the
 rate reached, `cpu_percent` is of one core. The first two seconds, in which all people are new at
 once, are left out of times and CPU, not of the counts; `later` is how many images sent after them
-had no tracks that arrived here. Before the first image, images of nobody are sent until their
+had no tracks that arrived here. Before the first image, images without people are sent until their
 tracks arrive: they are not counted.
 """
 from __future__ import annotations
