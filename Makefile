@@ -105,9 +105,10 @@ docs: env ## Build the documentation as a site in out/site, with its links check
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build --strict
 	@echo 'Open out/site/index.html'
 
-demo: env ## Track a rendered scene with the live node (SEQUENCE=path: a MOTChallenge sequence).
-	@deepsort demo --drive --output out/demo
-	@deepsort demo --output out/demo $(if $(SEQUENCE),--sequence '$(SEQUENCE)')
+demo: env ## Track a rendered scene with the live node (or SEQUENCE=folder, VIDEO=file).
+	@$(if $(VIDEO),,deepsort demo --drive --output out/demo)
+	@deepsort demo --output out/demo $(if $(VIDEO),--video '$(VIDEO)',$(if \
+	  $(SEQUENCE),--sequence '$(SEQUENCE)'))
 
 clean: ## Remove the environment, the builds and the output.
 	rm -rf .venv .venv-* build install log out *.egg-info interfaces/*/build \

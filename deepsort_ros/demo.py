@@ -35,6 +35,7 @@ from deepsort_ros.bags.player import sequence_messages
 from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
+from deepsort_ros.mot.people import detect_people
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import Trails
 from deepsort_ros.mot.sequence import open_sequence
@@ -103,16 +104,19 @@ class _Recording:
 
 def run(output: Path, sequence_path: Path | None = None, rate: float | None = None,
         show: Callable[[str], contextlib.AbstractContextManager[Progress]] | None = None,
-        parameters: Mapping[str, Any] | None = None) -> DemoSummary:
+        parameters: Mapping[str, Any] | None = None, detect: bool = False) -> DemoSummary:
     """
     Run the demo and return what it saw.
 
     :param output: folder for ``tracks.mp4``, ``tracks`` (bag), ``results.txt``, ``node.log``;
         those of an earlier run are replaced.
-    :param sequence_path: a MOTChallenge folder; by default the sample scene is rendered.
+    :param sequence_path: a MOTChallenge folder, or a video; by default the sample scene is
+        rendered.
     :param rate: images per second; None plays each frame when the tracks of the last have come.
     :param show: makes a progress callback (done, all) for a stage of this name.
     :param parameters: of the node, instead of the defaults.
+    :param detect: find people with :class:`deepsort_ros.mot.people.PeopleDetector` first, into
+        ``detections.txt``.
     :raises DemoError: the node did not do its part.
     :raises deepsort_ros.mot.table.MotFileError: not a sequence.
     """
@@ -122,7 +126,13 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
         sequence_path = output / 'scene'
         with show('rendering the scene') as update:
             write_scene(sequence_path, progress=update)
-    sequence = open_sequence(sequence_path)
+    detections = output / 'detections.txt' if detect else None
+    if detections is not None:
+        with show('looking for people') as update:
+            if not detect_people(sequence_path, detections, update):
+                raise DemoError(f'{sequence_path}: the detector finds no people; they must stand '
+                                'upright and be about 100 pixels high or more')
+    sequence = open_sequence(sequence_path, detections)
     recording = _record(sequence, output, rate, show, parameters or {})
     results = output / 'results.txt'
     ids = _write_results(results, recording)

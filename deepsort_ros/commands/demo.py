@@ -24,6 +24,8 @@ def add(commands: Any) -> None:
         'deepsort demo --output out/demo')
     parser.add_argument('--sequence', type=Path, metavar='FOLDER',
                         help='MOTChallenge sequence (default: the sample scene)')
+    parser.add_argument('--video', type=Path, metavar='FILE',
+                        help='a video instead; OpenCV looks for people in it first')
     parser.add_argument('--output', type=Path, default=Path('out/demo'), metavar='FOLDER',
                         help='folder to write (default: out/demo)')
     parser.add_argument('--rate', type=number(above=True), metavar='HZ',
@@ -51,8 +53,9 @@ def run(args: argparse.Namespace) -> int:
         from deepsort_ros.reid.model import read_model
         read_model(parameters['model'])
     try:
-        summary = run_demo(args.output, args.sequence, args.rate,
-                           lambda stage: progress_bar(stage, 'frame', args.json), parameters)
+        summary = run_demo(args.output, args.video or args.sequence, args.rate,
+                           lambda stage: progress_bar(stage, 'frame', args.json), parameters,
+                           detect=args.video is not None)
     except DemoError as error:
         print(f'deepsort: {error}', file=sys.stderr)
         return 1

@@ -64,3 +64,10 @@ def test_a_stand_in_reads_what_ros_wrote(sequence):
         read = stand_ins.deserialize_message(data, kind)
         assert read.header.frame_id == 'camera'
         assert deserialize_message(stand_ins.serialize_message(read), type(message)) == message
+
+
+def test_a_checkout_alone_has_the_definitions_of_vision_msgs(monkeypatch, tmp_path):
+    monkeypatch.setenv('AMENT_PREFIX_PATH', '')
+    monkeypatch.setattr(sys, 'prefix', str(tmp_path))
+    found = stand_ins.typestore().fielddefs
+    assert 'vision_msgs/msg/Detection2DArray' in found and 'deepsort_ros/msg/Track' in found

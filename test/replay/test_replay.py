@@ -6,6 +6,7 @@ a row, as ``ros2 bag play --loop`` does.
 """
 import copy
 import dataclasses
+import json
 
 import bags
 import live
@@ -18,9 +19,12 @@ from rosbags.rosbag2 import Reader
 
 from deepsort_ros.bags.bag import convert
 from deepsort_ros.bags.player import Player
+from deepsort_ros.bags.writer import TrackWriter
+from deepsort_ros.cli import main
 from deepsort_ros.bags.reader import BagReader
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.overlay import boxes
 from deepsort_ros.scene.scene import SceneConfig
 from deepsort_ros.scene.scene import write_scene
@@ -56,15 +60,20 @@ def images(bag):
 
 
 @pytest.fixture(scope='module')
-def offline(bag, settings, tmp_path_factory):
-    """Return what ``deepsort bag`` makes of the bag."""
+def offline_bag(bag, settings, tmp_path_factory):
+    """Return the bag that ``deepsort bag`` makes of the bag."""
     from deepsort_ros.reid.encoder import Encoder
     encoder = Encoder.create(model=settings.model, device='CPU',
                              batch_buckets=settings.batch_buckets)
     output = tmp_path_factory.mktemp('offline') / 'tracks'
     summary = convert(bag, output, settings, encoder)
     assert summary.encoder_error is None and summary.crops > FRAMES
-    with Reader(output) as reader:
+    return output
+
+
+@pytest.fixture(scope='module')
+def offline(offline_bag):
+    with Reader(offline_bag) as reader:
         return [deserialize_message(bytes(data), TrackArray)
                 for _, _, data in reader.messages()]
 
@@ -111,6 +120,16 @@ def test_ids_and_boxes_are_those_of_the_offline_run(passes, offline):
     assert sum(map(len, ids(offline))) > 2 * FRAMES
     for live_array, offline_array in zip(passes[0], offline):
         np.testing.assert_array_equal(boxes(live_array), boxes(offline_array))
+
+
+def test_deepsort_diff_says_that_all_agrees(passes, offline_bag, tmp_path, capsys):
+    with TrackWriter(tmp_path / 'live') as writer:
+        for array in passes[0]:
+            writer.write(array, nanoseconds(array.header.stamp))
+    command = ['diff', str(tmp_path / 'live'), str(offline_bag), '--tolerance', '0', '--json']
+    assert main([*command, '--fail-below', '100']) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found['percent'] == 100.0 and found['images'] == FRAMES and not found['difference']
 
 
 def test_every_field_is_that_of_the_offline_run(passes, offline):
