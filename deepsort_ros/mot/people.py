@@ -28,7 +28,8 @@ class PeopleDetector:
     def __init__(self) -> None:
         """Take the weights that come with OpenCV."""
         self._hog = cv2.HOGDescriptor()
-        self._hog.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
+        weights = np.array(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32)
+        self._hog.setSVMDetector(weights)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """

@@ -19,9 +19,9 @@ from rosbags.rosbag2 import Reader
 
 from deepsort_ros.bags.bag import convert
 from deepsort_ros.bags.player import Player
+from deepsort_ros.bags.reader import BagReader
 from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.cli import main
-from deepsort_ros.bags.reader import BagReader
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.ros.messages.conversions import nanoseconds

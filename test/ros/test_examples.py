@@ -149,8 +149,9 @@ def test_the_replay_test_names_what_is_not_as_expected(replayed):
 
 
 def test_a_video_alone_is_shown_with_tracks(data, tmp_path):
+    street = open_sequence(data / 'mot' / 'TUD-Stadtmitte')
     with VideoWriter(tmp_path / 'street.mp4', 25.0) as video:
-        for _, (_, image) in zip(range(20), open_sequence(data / 'mot' / 'TUD-Stadtmitte').loaded()):
+        for _, (_, image) in zip(range(20), street.loaded()):
             video.write(image)
     done = subprocess.run(
         [sys.executable, '-m', 'deepsort_ros.cli', 'demo', '--video', str(tmp_path / 'street.mp4'),
