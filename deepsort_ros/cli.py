@@ -78,6 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Who read our output has had enough; nothing is left to be flushed to them at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        module = (error.name or 'deepsort_ros').partition('.')[0]
+        if module == 'deepsort_ros':
+            raise
+        print(f'deepsort: this needs the Python package {module}, which is not installed here; '
+              '"deepsort doctor" shows what is missing and how to get it', file=sys.stderr)
+        return 2
     except Exception as error:
         if not _is_input_error(error):
             raise

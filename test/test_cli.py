@@ -383,3 +383,15 @@ def test_an_error_of_our_own_is_not_passed_off_as_bad_input(monkeypatch, tmp_pat
     monkeypatch.setattr('deepsort_ros.info.describe', lambda path: [][0])
     with pytest.raises(IndexError):
         main(['info', str(tmp_path)])
+
+
+@pytest.mark.parametrize('name', ['rclpy', 'mindspore.common', 'av'])
+def test_a_package_that_is_missing_is_named_in_one_line(
+        monkeypatch, tmp_path, capsys, name: str) -> None:
+    def describe(path: Path) -> None:
+        raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+    monkeypatch.setattr('deepsort_ros.info.describe', describe)
+    code, _, err = run(capsys, 'info', tmp_path)
+    assert code == 2 and err.count('\n') == 1
+    assert f'the Python package {name.split(".")[0]}, which' in err and 'deepsort doctor' in err

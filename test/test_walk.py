@@ -135,7 +135,7 @@ def call(world, tmp_path: Path, capsys, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
 
     def run(command: str, *args: str, **given: object) -> tuple[int, list[str]]:
-        if command in ('bag', 'bags', 'diff'):
+        if command in ('bag', 'bags', 'diff', 'demo'):
             pytest.importorskip('rclpy')
         filled = [str(given['X']) if arg == 'X' else re.sub(
             r'\{(\w+)\}', lambda name: str({**world, 'out': tmp_path}[name[1]]), arg)

@@ -9,6 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 COMMENTS = ('#', '%', '//')
 ENCODINGS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF16_LE, 'utf-16'),
@@ -47,6 +51,24 @@ def read_text(path: Path) -> str:
     if '\0' in text:
         raise MotFileError(f'{path}: not a text file')
     return text
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """
+    Return the array of a ``.npy`` file.
+
+    :raises MotFileError: not such a file.
+    :raises OSError: the file cannot be read.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: B902 numpy parses the header as Python, with its errors
+        raise MotFileError(f'{path}: not a .npy array: {error}') from error
+    if not isinstance(values, np.ndarray):
+        raise MotFileError(f'{path}: not a .npy array, but several')
+    return values
 
 
 def is_text(path: Path) -> bool:

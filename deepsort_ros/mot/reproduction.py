@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from tabulate import tabulate
 
+from deepsort_ros.mot.cells import read_array
 from deepsort_ros.mot.evaluation import evaluate
 from deepsort_ros.mot.evaluation import find_pairs
 from deepsort_ros.mot.features import write_features
@@ -173,10 +174,7 @@ def _open(path: Path, inputs: Inputs) -> Sequence:
         return open_sequence(path, text)
     if not array.is_file():
         raise MotFileError(f'{inputs.detections}: neither {text.name} nor {array.name}')
-    try:
-        values = np.load(array, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise MotFileError(f'{array}: not a .npy array: {error}') from error
+    values = read_array(array)
     if not np.issubdtype(values.dtype, np.number):
         raise MotFileError(f'{array}: not an array of numbers')
     columns = values[:, :MOT_COLUMNS] if values.ndim == 2 else values

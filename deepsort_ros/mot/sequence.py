@@ -1,6 +1,7 @@
 """Sequences of images with detections: MOTChallenge folders and video files."""
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ from deepsort_ros.tracking import Detections
 
 Image = NDArray[np.uint8]
 
+# How JPEG and PNG begin and end; OpenCV shows what is there of one that is cut off.
+ENDS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
+TAIL = 4096
 # Images decoded ahead of their use.
 AHEAD = 3
 
@@ -64,6 +68,7 @@ class Sequence:
     :param has_length: whether anything but the tables says how long it is.
     :param notes: what was assumed, for the user to know.
     :param footage: of a video, None of a folder.
+    :param cut_off: images of a folder whose end is missing, as far as they were loaded.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Sequence:
     has_length: bool = True
     notes: tuple[str, ...] = field(default=())
     footage: Footage | None = None
+    cut_off: set[Path] = field(default_factory=set, compare=False)
 
     @property
     def has_images(self) -> bool:
@@ -86,6 +92,9 @@ class Sequence:
     @property
     def damage(self) -> str:
         """Return in one sentence what could not be read, once it was; else an empty text."""
+        if self.cut_off:
+            return (f'{min(self.cut_off)}: the end of the image is missing, and of '
+                    f'{len(self.cut_off) - 1} others; what is there of them was used')
         return self.footage.damage() if self.footage is not None else ''
 
     def frames(self) -> Iterator[SequenceFrame]:
@@ -132,7 +141,18 @@ class Sequence:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
+        if _is_cut_off(path):
+            self.cut_off.add(path)
         return image.astype(np.uint8, copy=False)
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether an image does not end as images of its format do."""
+    with path.open('rb') as file:
+        begin = file.read(TAIL)
+        file.seek(-min(TAIL, path.stat().st_size), os.SEEK_END)
+        tail = file.read()
+    return any(begin.startswith(first) and last not in tail for first, last in ENDS)
 
 
 def open_sequence(path: Path, detections: MotTable | Path | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.kept_crops import Crop
+from deepsort_ros.mot.cells import read_array
 from deepsort_ros.mot.history import HistoryWriter
 from deepsort_ros.mot.poses import Poses
 from deepsort_ros.mot.positions import position_rows
@@ -96,11 +97,8 @@ class StoredFeatures:
     def __init__(self, path: Path, limit: float | None = None) -> None:
         """Read the file."""
         self.max_cosine_distance = _said_limit(path) if limit is None else limit
-        try:
-            values = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise MotFileError(f'{path}: not a .npy array: {error}') from error
-        if not isinstance(values, np.ndarray) or not np.issubdtype(values.dtype, np.floating):
+        values = read_array(path)
+        if not np.issubdtype(values.dtype, np.floating):
             raise MotFileError(f'{path}: not an array of floats')
         if values.ndim != 2 or values.shape[1] <= MOT_COLUMNS:
             raise MotFileError(f'{path}: shape {values.shape} is not (N, {MOT_COLUMNS} columns '

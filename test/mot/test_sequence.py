@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deepsort_ros.cli import main
+from deepsort_ros.mot.footage import open_footage
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.video import VideoWriter
@@ -201,6 +203,22 @@ def test_an_image_that_cannot_be_read_is_named(sequence_folder: Path, content) -
     third = [next(frames) for _ in range(3)][2]
     with pytest.raises(MotFileError, match='000003.jpg: frame 3'):
         third.load()
+
+
+def test_an_image_that_is_cut_off_is_used_and_reported(
+        sequence_folder: Path, tmp_path: Path, capsys) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    for path in list((sequence_folder / 'img1').iterdir()):
+        cv2.imwrite(str(path), noise)
+    for number in (3, 7):
+        path = sequence_folder / 'img1' / f'{number:06d}.jpg'
+        path.write_bytes(path.read_bytes()[:-9000])
+    (tmp_path / 'none.txt').write_text('')
+    code = main(['render', str(sequence_folder), str(tmp_path / 'none.txt'), '--output',
+                 str(tmp_path / 'v.mp4')])
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert code == 1 and '000003.jpg: the end of the image is missing, and of 1 other' in err
+    assert open_footage(tmp_path / 'v.mp4').length == 12
 
 
 def test_what_is_no_video_or_has_no_detections_is_refused(

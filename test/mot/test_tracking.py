@@ -128,7 +128,10 @@ def test_stored_features_are_found_by_frame_and_box(tmp_path: Path) -> None:
     (np.array([['a'] * 12]), 'not an array of floats'),
     (np.array([[{}] * 12]), 'not a .npy array'),
     (np.zeros((2, 12)), ':1: frame 0 is below 1'),
-    (b'text', 'not a .npy array'),
+    (b'text', 'not a .npy array'), (b'PK\3\4', 'not a .npy array'),
+    (b"\x93NUMPY\1\0\x20\0{'descr': '<f8', 'shape': (3 \x1c\n", 'not a .npy array'),
+    (b"\x93NUMPY\1\0\x40\0{'descr': '<f8', 'fortran_order': False, 'shape': (1" + b'0' * 30,
+     'not a .npy array'),
 ])
 def test_a_feature_file_of_another_shape_is_refused(tmp_path: Path, content, says: str) -> None:
     path = tmp_path / 'f.npy'
