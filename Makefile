@@ -27,6 +27,7 @@ PIP := python -m pip --disable-pip-version-check
 OLDEST_PYTHON ?= $(shell for python in python3.10 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.10.*/bin/python; do \
   "$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
 VERSION ?= 2.7.0
+MINDSPORE_TESTS ?= test/reid test/serving
 WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report \
   test/test_*.py
 INSTALL_LOCAL := $(PIP) install -qq --no-deps --no-index --no-build-isolation --force-reinstall
@@ -86,7 +87,8 @@ test-mindspore: ## Run the tests of the network with another MindSpore: VERSION=
 	$(call environment,.venv-mindspore-$(VERSION),$(PYTHON),requirements/mindspore-$(if \
 	  $(filter 2.10%,$(VERSION)),new,old).txt mindspore==$(VERSION))
 	@python -m pip install -qq --no-deps -r requirements/trackeval.txt
-	@python -m pytest test/reid test/serving
+	@DEEPSORT_REFERENCE_PYTHON=$(wildcard $(CURDIR)/$(VENV)/bin/python) \
+	  python -m pytest $(MINDSPORE_TESTS)
 
 lint: env ## Run the linters and the type checker alone.
 	@echo 'Linters and type checker'

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 import textwrap
+from collections import Counter
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
@@ -13,6 +14,9 @@ from deepsort_ros.commands.common import add_json
 
 # Of the output of --json; raised when a key changes its meaning or goes.
 FORMAT = 1
+# What the worst state means.
+VERDICTS = {'error': 'Not ready: mend what is marked error', 'warning': 'Ready, with limits',
+            'note': 'Ready', 'ok': 'Ready'}
 
 
 def add(commands: Any) -> None:
@@ -44,4 +48,8 @@ def run(args: argparse.Namespace) -> int:
             if check.cure:
                 print(textwrap.fill(f'-> {check.cure}', 99, initial_indent=' ' * 9,
                                     subsequent_indent=' ' * 12, break_on_hyphens=False))
+        count = Counter(check.state for check in checks)
+        print('; '.join([VERDICTS[next((s for s in VERDICTS if count[s]), 'ok')], *(
+            f'{count[state]} {state}{"s" if count[state] > 1 else ""}'
+            for state in ('error', 'warning', 'note') if count[state])]))
     return int(failed)

@@ -23,6 +23,8 @@ from pathlib import Path
 GROUP = 'HwHiAiUser'
 # Of vision_msgs 4, as all distributions from Humble on release it.
 DETECTIONS_HASH = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968'
+# What an engine is installed for.
+WORTH = {'mindspore': 'for NPUs and *.mindir', 'onnxruntime': 'for *.onnx; faster on a CPU'}
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 MESSAGES = ('builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'sensor_msgs', 'std_msgs',
             'std_srvs', 'visualization_msgs')
@@ -108,13 +110,13 @@ def messages() -> Check:
         return Check('messages', 'error', f'vision_msgs/Detection2DArray has the hash {theirs}, '
                      f'not {DETECTIONS_HASH}: nodes of other machines will not be heard',
                      'use the vision_msgs that the distribution releases')
-    hashes = f'; TrackArray {own}' if own else '; without hashes, as Humble has none'
-    return Check('messages', 'ok', f'all there{hashes}')
+    hashes = f'; TrackArray has the hash {own}' if own else '; without hashes, as Humble has none'
+    return Check('messages', 'ok', f'all found{hashes}')
 
 
 def dds() -> Check:
     """Return the middleware, its profile and its shared memory."""
-    rmw = os.environ.get('RMW_IMPLEMENTATION') or 'the default RMW'
+    rmw = os.environ.get('RMW_IMPLEMENTATION') or 'the default middleware'
     facts = [rmw]
     try:
         from deepsort_ros.ros.distro import profiles_variable
@@ -148,9 +150,9 @@ def engines() -> Check:
         return Check('engines', 'error', 'no engine for the appearance network',
                      f'"{INSTALL["mindspore"]}", "{INSTALL["onnxruntime"]}", or appearance: off')
     absent = f'; not installed: {", ".join(missing)}' if missing else ''
-    state = 'ok' if 'mindspore' not in missing else 'note'
-    return Check('engines', state, f'{", ".join(found)}{absent}',
-                 '' if state == 'ok' else f'for MindSpore: {INSTALL["mindspore"]}')
+    cures = [f'{INSTALL[name]} ({WORTH[name]})' for name in WORTH if name in missing]
+    return Check('engines', 'note' if cures else 'ok', f'{", ".join(found)}{absent}',
+                 '; '.join(cures))
 
 
 def cann(files: Path = Path('/usr/local/Ascend'), devices: Path = Path('/dev')) -> Check:

@@ -61,7 +61,7 @@ def check(pairs: Sequence[tuple[str, str]], progress: Callable[[str], object],
             reference = feature
         else:
             distance = 1.0 - sum(a * b for a, b in zip(feature, reference))
-            text += f', 1 - cosine to the first {distance:.1e}'
+            text += f', differs from the first by {abs(distance):.0e} (1 - cosine)'
             if not distance < MAX_DISTANCE:
                 state, cure = 'error', 'the device computes something else: do not use it'
         if result['device'] != kind:

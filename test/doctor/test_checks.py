@@ -63,13 +63,25 @@ def test_the_page_names_each_check_with_its_state_and_cure(capsys, monkeypatch):
     monkeypatch.setattr(checks, 'QUICK', (lambda: Check('cann', 'error', 'gone', 'install it'),))
     code, output = run(capsys, '--quick')
     assert code == 1
-    assert output.splitlines() == ['error    cann: gone', '         -> install it']
+    assert output.splitlines() == ['error    cann: gone', '         -> install it',
+                                   'Not ready: mend what is marked error; 1 error']
+
+
+@pytest.mark.parametrize(('states', 'last'), [
+    (('ok',), 'Ready'), (('note', 'ok', 'note'), 'Ready; 2 notes'),
+    (('warning', 'note'), 'Ready, with limits; 1 warning; 1 note')])
+def test_the_last_line_is_the_verdict(capsys, monkeypatch, states, last):
+    monkeypatch.setattr(checks, 'QUICK', [
+        lambda state=state: Check('any', state, 'text') for state in states])
+    code, output = run(capsys, '--quick')
+    assert code == 0 and output.splitlines()[-1] == last
 
 
 @pytest.mark.parametrize(('package', 'name', 'words'), [
     ('vision_msgs', 'messages', 'missing: vision_msgs'),
     ('rclpy', 'ros', 'rclpy cannot be imported'),
     ('mindspore', 'engines', 'not installed: mindspore'),
+    ('onnxruntime', 'engines', 'not installed: onnxruntime'),
     ('scipy', 'libraries', 'scipy')])
 def test_what_is_not_installed_is_named_with_a_cure(capsys, hide, package, name, words):
     hide(package)

@@ -1,10 +1,17 @@
 """
 What the code uses of ROS and OpenCV exists in every distribution that it is for.
 
-The tables hold what was looked up: Humble and Lyrical in the sources and the changelog of rclpy,
-Jazzy and Kilted in their wheels, OpenCV in 4.5.4, which Ubuntu 22.04 has. What the code uses of
-ROS and the tables lack has to be looked up before it is added; what one distribution lacks is for
-``ros/distro.py`` alone.
+The tables hold what was looked up, and how:
+
+* Jazzy and Kilted: the wheels, on which the tests run.
+* Humble: the changelog of rclpy up to 3.3.15, for when each name came. Read in sources of that time:
+  ``qos_event``, ``signals``, ``clock`` (jump callbacks), and the lifecycle node, whose
+  ``trigger_configure`` and ``trigger_activate`` return the result that the start relies on.
+* Lyrical: the changelog, and the lifecycle node in the sources of Rolling.
+* OpenCV: 4.5.4, which Ubuntu 22.04 has; ``make test-oldest`` runs with it.
+
+Neither Humble nor Lyrical was run. What the code uses of ROS and the tables lack has to be looked
+up before it is added; what one distribution lacks is for ``ros/distro.py`` alone.
 """
 import ast
 import inspect
