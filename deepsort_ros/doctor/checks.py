@@ -23,6 +23,8 @@ from pathlib import Path
 GROUP = 'HwHiAiUser'
 # Of vision_msgs 4, as all distributions from Humble on release it.
 DETECTIONS_HASH = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968'
+# The newest that CANN up to 8.3 runs with: major and minor version.
+BESIDE_CANN = {'numpy': (1, 24), 'protobuf': (3, 20)}
 # What an engine is installed for.
 WORTH = {'mindspore': 'for NPUs and *.mindir', 'onnxruntime': 'for *.onnx; faster on a CPU'}
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
@@ -169,6 +171,12 @@ def cann(files: Path = Path('/usr/local/Ascend'), devices: Path = Path('/dev')) 
     if not _importable('te') and not _importable('tbe'):
         return Check('cann', 'error', 'its compilers (Python packages te, tbe) are not found',
                      'PYTHONPATH was overwritten: source set_env.sh once more')
+    newer = [f'{name} {_version(name)}' for name, last in BESIDE_CANN.items()
+             if _number(_version(name)) > last]
+    if newer:
+        return Check('cann', 'warning', f'{home or "environment set"}, beside '
+                     f'{" and ".join(newer)}: too new for CANN up to 8.3',
+                     'pip3 install "numpy<1.25" "protobuf<3.21", unless CANN is newer')
     return Check('cann', 'ok', f'{home or "environment set"}')
 
 
@@ -227,6 +235,12 @@ def _version(package: str) -> str:
         except metadata.PackageNotFoundError:
             continue
     return 'of unknown version'
+
+
+def _number(version: str) -> tuple[int, ...]:
+    """Return major and minor version, nothing where it is unknown."""
+    parts = version.split('.')[:2]
+    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
 
 
 def _hash(package: str, message: str) -> str:

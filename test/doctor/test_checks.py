@@ -116,6 +116,21 @@ def test_an_npu_without_cann_or_without_its_environment_is_an_error(monkeypatch,
     assert 'te, tbe' in checks.cann(tmp_path, tmp_path).text
 
 
+@pytest.mark.parametrize(('versions', 'state', 'words'), [
+    ({'numpy': '1.26.4', 'protobuf': '3.20.3'}, 'warning', 'beside numpy 1.26.4: too new'),
+    ({'numpy': '2.0', 'protobuf': '7.36.2'}, 'warning', 'numpy 2.0 and protobuf 7.36.2'),
+    ({'numpy': '1.24.9', 'protobuf': '3.20.3'}, 'ok', '/opp'),
+    ({'numpy': '1.22.4', 'protobuf': 'of unknown version'}, 'ok', '/opp')])
+def test_libraries_that_cann_does_not_run_with_are_named(
+        monkeypatch, tmp_path, versions, state, words):
+    monkeypatch.setenv('ASCEND_TOOLKIT_HOME', '/opp')
+    monkeypatch.setenv('ASCEND_OPP_PATH', '/opp')
+    monkeypatch.setattr(checks, '_importable', lambda module: True)
+    monkeypatch.setattr(checks, '_version', versions.__getitem__)
+    found = checks.cann(tmp_path, tmp_path)
+    assert found.state == state and words in found.text and bool(found.cure) == (state != 'ok')
+
+
 def test_a_device_that_cannot_be_opened_names_the_group(monkeypatch, tmp_path):
     (tmp_path / 'davinci0').touch()
     assert checks.driver(tmp_path).state == 'ok'
