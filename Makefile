@@ -1,7 +1,7 @@
 # Everything from nothing: "make help" lists the targets.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test test-oldest test-mindspore lint coverage docs demo clean
+.PHONY: help env test test-oldest test-mindspore lint coverage figures docs demo clean
 
 # The environment is complete in itself: a ROS 2 sourced in this shell takes no part.
 unexport PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH ROS_DISTRO
@@ -102,6 +102,9 @@ lint: env ## Run the linters and the type checker alone.
 
 coverage: env ## Measure the share of the code that the tests without ROS run.
 	@python -m pytest -q $(WITHOUT_ROS) test/reid --cov=deepsort_ros --cov-report=term:skip-covered
+
+figures: env ## Measure what docs/figures.md states (minutes; with nothing else on the machine).
+	@python benchmark/figures.py
 
 docs: env ## Build the documentation as a site in out/site, with its links checked.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build --strict

@@ -30,6 +30,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return _inside(markdown, '../')
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Show the roles of Sphinx in docstrings as code: the last part of the name, or all of it."""
+    def shown(role: re.Match[str]) -> str:
+        shortened, name = role.groups()
+        return f'<code>{name.rpartition(".")[2] if shortened == "~" else name}</code>'
+    roles = 'attr|class|data|exc|func|meth|mod'
+    return re.sub(rf':(?:{roles}):<code>([.~]?)([^<]+)</code>', shown, html)
+
+
 def _inside(markdown: str, outside: str) -> str:
     def shown(link: re.Match[str]) -> str:
         text, target = link.groups()

@@ -1,8 +1,12 @@
 """Links of the documentation lead somewhere, and every page is reachable from the README."""
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from deepsort_ros.cli import build_parser
+from deepsort_ros.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.relative_to(ROOT) for path in (
@@ -58,3 +62,22 @@ def test_dead_links_are_found(tmp_path):
     page.write_text('# A `name`, here\n[a](#a-name-here) [b](#b) [c](c.md) [d](https://d.org/x)\n'
                     '```\n[e](e.md)\n```\n')
     assert dead(page) == ['#b', 'c.md']
+
+
+def commands(path: Path) -> list[str]:
+    """Return the lines of code blocks that call deepsort."""
+    blocks = re.findall(r'^ *```bash\n(.*?)^ *```', path.read_text(encoding='utf-8'), re.M | re.S)
+    lines = [line.strip() for block in blocks for line in re.sub(r'\\\n', ' ', block).splitlines()]
+    return [line for line in lines if line.startswith('deepsort ')]
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if commands(ROOT / page)], ids=str)
+def test_every_command_in_the_documentation_is_one(page):
+    for line in commands(ROOT / page):
+        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_every_setting_in_a_command_or_a_remedy_is_one():
+    for page in (ROOT / 'docs').glob('*.md'):
+        for name in re.findall(r'--set (\w+)=', page.read_text(encoding='utf-8')):
+            assert hasattr(Settings(), name), f'{page.name}: {name}'

@@ -1,5 +1,6 @@
 """The documentation builds as a site without a warning, and a browser shows its pages."""
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -28,12 +29,20 @@ def site(tmp_path_factory):
 def test_every_page_is_there_and_the_reference_shows_signatures(site):
     names = {path.stem for path in (ROOT / 'docs').glob('*.md')} | {'index', 'reference'}
     assert names - {path.stem for path in site.glob('*.html')} == set()
-    assert 'deepsort_ros.tracking.tracker.Tracker' in (site / 'reference.html').read_text()
+    reference = (site / 'reference.html').read_text()
+    assert 'deepsort_ros.tracking.tracker.Tracker' in reference
+    assert not re.search(r':(class|meth|func|mod):', re.sub(r'<script.*?</script>', '', reference))
+
+
+def test_the_search_finds_what_pages_say(site):
+    found = json.loads((site / 'search' / 'search_index.json').read_text())['docs']
+    assert any('assume_empty_after' in page['text'] for page in found)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='no chromium')
 @pytest.mark.parametrize('page, shows', [
-    ('index', 'Quick start'), ('parameters', 'max_age'), ('fleets', 'bags.jsonl')])
+    ('index', 'Quick start'), ('parameters', 'max_age'), ('fleets', 'bags.jsonl'),
+    ('tutorial_first_bag', 'Keep the tracks as the reference'), ('figures', 'commit')])
 def test_a_browser_shows_a_page_without_a_broken_picture(site, tmp_path, page, shows):
     shown = subprocess.run(
         [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=3000',
