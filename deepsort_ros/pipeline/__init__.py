@@ -2,7 +2,8 @@
 One frame's way from detections to tracks.
 
 The live node, ``deepsort bag`` and ``deepsort track`` are shells around :class:`Pipeline`: what
-one computes, the others compute bit for bit.
+one computes, the others compute bit for bit, unless the node is short of time and drops images
+or computes fewer features.
 """
 from deepsort_ros.pipeline.frames import AppearanceEncoder
 from deepsort_ros.pipeline.frames import Frame

@@ -44,10 +44,28 @@ def test_a_manager_drives_it_through_all_states_and_no_id_is_used_twice(start_no
     assert node.stop() == 0
 
 
+def under_sim_time(start_node, graph):
+    """
+    Return the tracking of a node under sim time and a publisher of its clock.
+
+    rclpy subscribes to /clock as one of the first things of a node. On a busy machine Kilted's DDS
+    announced that subscription to no one in 1 of 92 starts, and all others of that node. Such a
+    node is started once more.
+    """
+    for last in (False, True):
+        node = start_node(appearance='off', n_init=1, use_sim_time='true')
+        node.wait_for('active:')
+        tracking = live.Tracking(graph)
+        try:
+            return tracking, graph.publisher(Clock, '/clock')
+        except AssertionError:
+            if last or graph.node.count_subscribers('/clock'):
+                raise
+            node.stop()
+
+
 def test_under_sim_time_one_jump_back_is_one_reset_whoever_tells_it_first(start_node, graph):
-    start_node(appearance='off', n_init=1, use_sim_time='true').wait_for('active:')
-    tracking = live.Tracking(graph)
-    clock = graph.publisher(Clock, '/clock')
+    tracking, clock = under_sim_time(start_node, graph)
 
     def tick(stamp):
         clock.publish(Clock(clock=time_message(stamp)))
