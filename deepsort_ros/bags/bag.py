@@ -48,7 +48,7 @@ def _open(source: Path, settings: Settings, image_topic: str | None,
         raise BagError(f'{source}: world is depth: name the topic of the depth images')
     wanted = world_config(settings) is not None
     return BagReader(source, image_topic, detections_topic, settings.image_transport,
-                     world if wanted else None)
+                     world if wanted else None, settings.detections_type)
 
 
 def convert(source: Path, target: Path, settings: Settings,

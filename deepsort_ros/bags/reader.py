@@ -1,6 +1,7 @@
 """The images, detections and inputs of the world in a bag."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,20 @@ from typing import Any
 from deepsort_ros.bags.storage import BagError
 from deepsort_ros.bags.storage import Storage
 from deepsort_ros.bags.storage import Topic
+from deepsort_ros.ros.messages import stand_ins
+from deepsort_ros.ros.messages.detectors import message_class
+from deepsort_ros.ros.messages.detectors import TYPES
 from deepsort_ros.ros.messages.types import CameraInfo
 from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import deserialize_message
 from deepsort_ros.ros.messages.types import Detection2DArray
 from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import TFMessage
+from deepsort_ros.settings import SettingError
 
 IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
+DETECTIONS_TYPES = tuple(name.replace('/', '/msg/') for name in TYPES)
 INFO_TYPE, TF_TYPE = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
 CLASSES = {IMAGE_TYPES['raw']: Image, IMAGE_TYPES['compressed']: CompressedImage,
            DETECTIONS_TYPE: Detection2DArray, INFO_TYPE: CameraInfo, TF_TYPE: TFMessage}
@@ -45,20 +51,25 @@ class BagReader:
     :param detections_topic: needed when more than one topic could be it.
     :param transport: ``raw`` or ``compressed``, preferred where a bag has both.
     :param world: to read what positions come from as well.
+    :param detections_type: one of ``TYPES``, preferred where a bag has several.
     :raises BagError: no bag, or no such topic, or several, or no image.
     """
 
     def __init__(self, path: Path, image_topic: str | None = None,
                  detections_topic: str | None = None, transport: str = 'raw',
-                 world: WorldSource | None = None) -> None:
+                 world: WorldSource | None = None,
+                 detections_type: str = 'vision_msgs/Detection2DArray') -> None:
         """Open the bag and find the topics."""
         self._path = path
         self._storage = Storage(path)
         self._read, self._unreadable, self._first = 0, 0, ''
         try:
             self._depth = world.depth if world is not None else None
-            self.image = self._image_topic(image_topic, transport)
-            self.detections = self._find('detections', detections_topic, (DETECTIONS_TYPE,))
+            self.image = self._preferred('image', image_topic, tuple(IMAGE_TYPES.values()),
+                                         IMAGE_TYPES[transport])
+            self.detections = self._preferred('detections', detections_topic, DETECTIONS_TYPES,
+                                              detections_type.replace('/', '/msg/'))
+            self._deserialize = self._detections_reader()
             self._roles = {'image': self.image, 'detections': self.detections}
             if world is not None:
                 self._roles.update(self._world_topics(world))
@@ -101,7 +112,8 @@ class BagReader:
         for received, topic, kind, data in self._storage.messages(roles.keys()):
             self._read += 1
             try:
-                message = deserialize_message(data, CLASSES[kind])
+                message = (deserialize_message(data, CLASSES[kind]) if kind in CLASSES
+                           else self._deserialize(data))
             except Exception as error:  # noqa: B902 rclpy raises a type of its C++ part
                 self._unreadable += 1
                 reason = ' '.join(str(error).split())
@@ -135,12 +147,33 @@ class BagReader:
             found['depth'] = self._find('depth', world.depth, (IMAGE_TYPES['raw'],))
         return found
 
-    def _image_topic(self, wanted: str | None, transport: str) -> Topic:
-        kinds = tuple(IMAGE_TYPES.values())
-        preferred = IMAGE_TYPES[transport]
+    def _detections_reader(self) -> Callable[[bytes], Any]:
+        """
+        Return what makes a message of the detector out of bytes.
+
+        Where its package is not installed, by the definition that the bag holds.
+        """
+        kind = self.detections.kind
+        try:
+            installed = message_class(kind.replace('/msg/', '/'))
+        except SettingError as error:
+            definition = self._storage.definitions.get(kind)
+            if not definition:
+                raise BagError(f'{error}, and the bag does not define its messages') from error
+            try:
+                stand_ins.register(kind, definition)
+            except ValueError as problem:
+                raise BagError(str(problem)) from problem
+            made = stand_ins.message_class(kind)
+            return lambda data: stand_ins.deserialize_message(data, made)
+        return lambda data: deserialize_message(data, installed)
+
+    def _preferred(self, name: str, wanted: str | None, kinds: tuple[str, ...],
+                   preferred: str) -> Topic:
+        """Return a topic of some types, of the preferred one where there is any."""
         if wanted is None and any(topic.kind == preferred for topic in self._storage.topics):
             kinds = (preferred,)
-        return self._find('image', wanted, kinds)
+        return self._find(name, wanted, kinds)
 
     def _find(self, name: str, wanted: str | None, kinds: tuple[str, ...]) -> Topic:
         found = [topic for topic in self._storage.topics if topic.kind in kinds and (

@@ -63,6 +63,7 @@ class McapRemains:
         """Look through the whole file."""
         self.counts: Counter[tuple[str, str]] = Counter()
         self._schemas: dict[int, str] = {}
+        self.definitions: dict[str, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
         self._file = path.open('rb')
         self._parts: list[_Part] = []
@@ -182,7 +183,10 @@ class McapRemains:
         try:
             if opcode == SCHEMA:
                 key, length = struct.unpack_from('<HI', record)
-                self._schemas[key] = record[6:6 + length].decode()
+                name = record[6:6 + length].decode()
+                begin = 10 + length + int.from_bytes(record[6 + length:10 + length], 'little')
+                self._schemas[key] = name
+                self.definitions[name] = record[begin + 4:].decode()
             elif opcode == CHANNEL:
                 key, schema, length = struct.unpack_from('<HHI', record)
                 self._channels[key] = record[8:8 + length].decode(), self._schemas[schema]
@@ -227,6 +231,7 @@ class SqliteRemains:
             self._topics = {key: (name, kind) for key, name, kind in self._open.execute(
                 'SELECT id, name, type FROM topics')}
             self._missing, self._unreadable = 0, False
+            self.definitions = self._defined()
             self._rows = sorted(self._found())
         except BaseException:
             self._open.close()
@@ -257,6 +262,13 @@ class SqliteRemains:
                     self._lost.add(row)
                     continue
                 yield Stored(received, *self._topics[topic], data)
+
+    def _defined(self) -> dict[str, str]:
+        try:
+            return dict(self._open.execute(
+                'SELECT topic_type, encoded_message_definition FROM message_definitions'))
+        except (sqlite3.Error, ValueError):
+            return {}  # before Iron there was no such table
 
     def _found(self) -> Iterator[tuple[int, int, int]]:
         """Yield (time, row, topic) of every message whose row can be found."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import yaml
+from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.rosbag2.reader import DirectoryReader
 from rosbags.rosbag2.storage_mcap import DECOMPRESSORS
 from rosbags.rosbag2.storage_mcap import McapReader
@@ -94,6 +95,11 @@ class Storage:
         """Return what is lost as far as it is known, a part of a sentence each."""
         return [*self._damage, *(f'{file.path.name}: {what}' for file in self._files
                                  for what in file.damage)]
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Return the definitions of message types that the bag holds."""
+        return {kind: text for file in self._files for kind, text in file.definitions.items()}
 
     @property
     def seconds(self) -> float:
@@ -192,6 +198,14 @@ class _File:
         for connection in self._reader.connections:
             found[Topic(connection.topic, connection.msgtype)] += connection.msgcount
         return found
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        if self._remains is not None:
+            return self._remains.definitions
+        return {connection.msgtype: connection.msgdef.data
+                for connection in self._reader.connections
+                if connection.msgdef.format == MessageDefinitionFormat.MSG}
 
     @property
     def damage(self) -> list[str]:

@@ -2,6 +2,7 @@
 import copy
 import itertools
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2 import StoragePlugin
+from rosbags.typesys import get_types_from_msg
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
@@ -260,3 +262,79 @@ def test_track_bags_hold_what_was_written(tmp_path, message):
         writer.write(message, 5)
     (received, data), = read(tmp_path / 'out')
     assert (received, deserialize_message(data, TrackArray)) == (5, message)
+
+
+YOLO = '\n'.join((
+    'std_msgs/Header header', 'yolo_msgs/Detection[] detections', '=' * 80,
+    'MSG: yolo_msgs/Detection', 'int32 class_id', 'string class_name', 'float64 score',
+    'string id', 'yolo_msgs/BoundingBox2D bbox', '=' * 80,
+    'MSG: yolo_msgs/BoundingBox2D', 'yolo_msgs/Pose2D center', 'yolo_msgs/Vector2 size', '=' * 80,
+    'MSG: yolo_msgs/Pose2D', 'yolo_msgs/Point2D position', 'float64 theta', '=' * 80,
+    'MSG: yolo_msgs/Point2D', 'float64 x', 'float64 y', '=' * 80,
+    'MSG: yolo_msgs/Vector2', 'float64 x', 'float64 y', ''))
+
+
+def write_yolo(path, messages, plugin, other=False):
+    """Write a bag as yolo_ros fills it; ``other``: with detections of vision_msgs as well."""
+    store = bags.typestore()
+    kind = 'yolo_msgs/msg/DetectionArray'
+    store.register(get_types_from_msg(YOLO, kind))
+    of = {name: store.types[f'yolo_msgs/msg/{name}'] for name in (
+        'DetectionArray', 'Detection', 'BoundingBox2D', 'Pose2D', 'Point2D', 'Vector2')}
+    header, time = store.types['std_msgs/msg/Header'], store.types['builtin_interfaces/msg/Time']
+
+    def yolo(message):
+        stamp = message.header.stamp
+        return of['DetectionArray'](
+            header(time(stamp.sec, stamp.nanosec), 'camera'),
+            [of['Detection'](0, one.results[0].hypothesis.class_id,
+                             one.results[0].hypothesis.score, '', of['BoundingBox2D'](
+                of['Pose2D'](of['Point2D'](one.bbox.center.position.x,
+                                           one.bbox.center.position.y), 0.0),
+                of['Vector2'](one.bbox.size_x, one.bbox.size_y)))
+             for one in message.detections])
+
+    with bags.Writer(path, version=9, storage_plugin=plugin) as writer:
+        image = writer.add_connection('/image', bags.TYPES['Image'], typestore=store)
+        found = writer.add_connection('/yolo/detections', kind, typestore=store)
+        if other:
+            writer.add_connection('/other', bags.TYPES['Detection2DArray'], typestore=store)
+        for message in messages:
+            received = nanoseconds(message.header.stamp) + 5_000_000
+            if isinstance(message, Image):
+                writer.write(image, received, bags.serialize_message(message))
+            else:
+                writer.write(found, received, store.serialize_cdr(yolo(message), kind))
+    return path
+
+
+@pytest.mark.parametrize('plugin', [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+@pytest.mark.parametrize('other', [False, True])
+def test_a_bag_of_yolo_ros_is_read_by_the_definitions_in_it(
+        bag, messages, tmp_path, plugin, other):
+    path = write_yolo(tmp_path / 'in', messages, plugin, other)
+    settings = SETTINGS.replace({'detections_type': 'yolo_msgs/DetectionArray'} if other else {})
+    assert convert(path, tmp_path / 'out', settings).frames == FRAMES
+    convert(bag, tmp_path / 'expected', SETTINGS)
+    both = [[(track.id, track.bbox, track.score) for array in arrays(tmp_path / name)
+             for track in array.tracks] for name in ('out', 'expected')]
+    assert both[0] == both[1] != []
+
+
+def test_a_bag_of_yolo_ros_that_is_cut_off_is_read_as_far_as_it_goes(messages, tmp_path):
+    path = write_yolo(tmp_path / 'in', messages, StoragePlugin.MCAP)
+    file = next(path.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:-file.stat().st_size // 3])
+    summary = convert(file, tmp_path / 'out', SETTINGS)
+    assert FRAMES // 2 < summary.frames < FRAMES and 'end cut off' in summary.damage
+
+
+def test_a_message_of_a_detector_that_nothing_defines_is_refused_with_its_package(
+        messages, tmp_path):
+    path = write_yolo(tmp_path / 'in', messages, StoragePlugin.SQLITE3)
+    with sqlite3.connect(next(path.glob('*.db3'))) as content:
+        content.execute('UPDATE schema SET schema_version = 3')
+    content.close()
+    with pytest.raises(BagError, match='needs the ROS package yolo_msgs, .* does not define'):
+        convert(path, tmp_path / 'out', SETTINGS)
+    assert not (tmp_path / 'out').exists()

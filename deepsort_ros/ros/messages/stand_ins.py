@@ -18,6 +18,7 @@ from rosbags.serde.errors import SerdeError
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
+from rosbags.typesys import TypesysError
 from rosbags.typesys.store import Typestore
 
 from deepsort_ros.resources import share_path
@@ -65,6 +66,21 @@ def message_class(name: str) -> Any:
         namespace={'__msgtype__': name, **{key: value for key, _, value in constants}})
     store.types[name] = kind  # what deserialize makes
     return kind
+
+
+def register(name: str, definition: str) -> None:
+    """
+    Make a message known by its definition, with those it is made of behind it.
+
+    :param name: for example ``yolo_msgs/msg/DetectionArray``; what is known already stays.
+    :raises ValueError: not a definition.
+    """
+    store = _store()
+    try:
+        types = get_types_from_msg(definition, name)
+        store.register({key: value for key, value in types.items() if key not in store.fielddefs})
+    except TypesysError as error:
+        raise ValueError(f'{name}: not a definition of a message: {error}') from error
 
 
 def _default(entry: Any) -> Callable[[], Any]:
