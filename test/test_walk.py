@@ -78,6 +78,7 @@ READS = [
     ('fetch-model', ('hub', '--from', 'X'), ()),
     ('crops', ('X', '--output', '{out}/crops'), ()),
     ('demo', ('--sequence', 'X', '--output', '{out}/demo'), ()),
+    ('demo', ('--video', 'X', '--output', '{out}/demo'), ()),
     ('demo', ('--model', 'X', '--output', '{out}/demo'), ()),
     ('info', ('X',), ('empty',))]
 # Options that name a file or folder to write, by how the walk calls them.
