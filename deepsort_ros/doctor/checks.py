@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from deepsort_ros.resources import share_path
+
 GROUP = 'HwHiAiUser'
 # Of vision_msgs 4, as all distributions from Humble on release it.
 DETECTIONS_HASH = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968'
@@ -138,7 +140,7 @@ def dds() -> Check:
         return Check('dds', 'warning', ', '.join([*facts, f'{other} is set']),
                      f'this distribution reads {read}')
     return Check('dds', 'note', ', '.join([*facts, 'no profile: images above 512 KB may be lost']),
-                 f'set {read} to config/large_images.xml, here and for the camera')
+                 f'here and for the camera: export {read}={_profile()}')
 
 
 def engines() -> Check:
@@ -235,6 +237,13 @@ def _version(package: str) -> str:
         except metadata.PackageNotFoundError:
             continue
     return 'of unknown version'
+
+
+def _profile() -> str:
+    try:
+        return str(share_path('config/large_images.xml'))
+    except FileNotFoundError:
+        return 'config/large_images.xml'
 
 
 def _number(version: str) -> tuple[int, ...]:

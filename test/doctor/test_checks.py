@@ -96,6 +96,15 @@ def test_without_any_engine_that_is_an_error(hide):
     assert list(crop.devices()) == []
 
 
+def test_without_a_profile_the_line_to_type_is_given(monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    for name in checks.PROFILES:
+        monkeypatch.delenv(name, raising=False)
+    command = checks.dds().cure.split(': ')[1]
+    name, path = command.removeprefix('export ').split('=')
+    assert name == 'FASTRTPS_DEFAULT_PROFILES_FILE' and Path(path).is_file()
+
+
 def test_a_profile_under_the_name_of_another_distribution_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setenv('ROS_DISTRO', 'kilted')
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', __file__)
