@@ -43,7 +43,6 @@ from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import format_row
 from deepsort_ros.mot.video import VideoWriter
 from deepsort_ros.msg import TrackArray
-from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.resources import share_path
 from deepsort_ros.ros.distro import isolation
 from deepsort_ros.ros.distro import profiles_variable
@@ -73,6 +72,7 @@ class DemoSummary:
     :param frames_per_second: of the whole way, images in to tracks out.
     :param latency_p50_ms: from publishing a frame to its tracks; :param latency_p95_ms: same.
     :param dropped: images without tracks, as the node was slower than the rate.
+    :param damage: what of the sequence could not be read, empty when all was.
     :param scores: MOTA, IDF1 and so on against the truth, empty without truth.
     """
 
@@ -88,6 +88,7 @@ class DemoSummary:
     bag: str
     results: str
     dropped: int = 0
+    damage: str = ''
     scores: dict[str, float | int] = field(default_factory=dict)
 
 
@@ -146,7 +147,7 @@ def run(output: Path, sequence_path: Path | None = None, rate: float | None = No
         device=recording.appearance.get('device', 'none'),
         model=recording.appearance.get('model', 'none'),
         video=str(output / 'tracks.mp4'), bag=str(output / 'tracks'), results=str(results),
-        dropped=recording.dropped, scores=_scores(sequence, results))
+        dropped=recording.dropped, damage=sequence.damage, scores=_scores(sequence, results))
 
 
 def format_summary(summary: DemoSummary) -> str:
@@ -228,17 +229,25 @@ def _record(sequence: Sequence, output: Path, rate: float | None,
                 _wait(player, process)
                 update(1, 1)
             with show('tracking') as update, TrackWriter(bag) as writer:
+                numbers: dict[int, int] = {}
+
+                def messages() -> Iterator[Any]:
+                    for count, message in enumerate(sequence_messages(
+                            sequence.frames(), sequence.frame_rate, start=first)):
+                        # An image, then its detections.
+                        numbers[nanoseconds(message.header.stamp)] = 1 + count // 2
+                        yield message
+
                 def received(message: TrackArray) -> None:
                     stamp = nanoseconds(message.header.stamp)
-                    number = 1 + round((stamp - first) * sequence.frame_rate / NANOSECONDS)
+                    number = numbers[stamp]
                     writer.write(message, stamp)
                     tracks[number] = message
                     update(number, sequence.length)
 
                 start = time.monotonic()
-                played = player.play(
-                    sequence_messages(sequence.frames(), sequence.frame_rate, start=first),
-                    rate=rate, timeout=FRAME_TIMEOUT, on_tracks=received)
+                played = player.play(messages(), rate=rate, timeout=FRAME_TIMEOUT,
+                                     on_tracks=received)
                 seconds = time.monotonic() - start
             appearance = _appearance()
     except PlayerError as error:
@@ -301,7 +310,8 @@ def _write_results(path: Path, recording: _Recording) -> int:
 def _write_video(path: Path, sequence: Sequence, recording: _Recording,
                  update: Progress) -> None:
     trails = Trails()
-    with VideoWriter(path, sequence.frame_rate) as writer:
+    varies = sequence.footage is not None and sequence.footage.varies
+    with VideoWriter(path, sequence.frame_rate, varies=varies) as writer:
         for frame in sequence.frames():
             image, message = frame.load(), recording.tracks.get(frame.number)
             assert image is not None, 'the player has just shown it'
@@ -309,7 +319,7 @@ def _write_video(path: Path, sequence: Sequence, recording: _Recording,
                 ids, tlwh = [track.id for track in message.tracks], boxes(message)
                 image = draw_tracks(image, ids, [track.state for track in message.tracks],
                                     tlwh, trails=trails.update(ids, tlwh))
-            writer.write(image)
+            writer.write(image, frame.time)
             update(frame.number, sequence.length)
 
 

@@ -159,7 +159,7 @@ def test_features_of_other_detections_are_not_used_again(
 def test_the_demo_says_how_many_images_were_dropped(tmp_path: Path, capsys, monkeypatch) -> None:
     demo = pytest.importorskip('deepsort_ros.demo')
     summary = demo.DemoSummary('s', 30, 4, 12.5, 1.0, 2.0, 'CPU', 'm', 'v', 'b', 'r', dropped=15)
-    monkeypatch.setattr(demo, 'run', lambda *args: summary)
+    monkeypatch.setattr(demo, 'run', lambda *args, **options: summary)
     code, out, err = run(capsys, 'demo', '--rate', 25, '--output', tmp_path / 'demo')
     assert code == 0 and 'images dropped  15' in out
     assert '15 of 45 images were dropped: the node tracks 12.5 images per second' in err
@@ -174,3 +174,48 @@ def test_the_names_of_models_work_in_every_command(
     code, _, err = run(capsys, *command)
     assert code == 0 if 'bundled' in command else (
         code == 2 and 'run "deepsort fetch-model hub" first' in err)
+
+
+@pytest.mark.parametrize(('args', 'option'), [
+    (('demo', '--drive', '--rate', 5), '--rate'), (('demo', '--drive', '--model', 'x'), '--model'),
+    (('evaluate', '--world', 'a', 'b', '--first-frame', 0), '--first-frame'),
+    (('evaluate-reid', '{scene}', '--queries', 3), '--queries'),
+    (('reproduce', '{scene}', '--features', 'f', '--model', 'bundled'), '--model'),
+    (('reproduce', '{scene}', '--features', 'f', '--device', 'CPU'), '--device'),
+    (('render', '{scene}', '{scene}/gt/gt.txt', '--truth-first-frame', 0), '--truth-first-frame'),
+    (('track', '{scene}', '--features', 'f.npy', '--device', 'CPU'), '--device'),
+    (('track', '{scene}', '--appearance', 'off', '--poses', 'p'), '--poses'),
+    (('track', '{scene}', '--appearance', 'off', '--world', 'w'), '--world'),
+    (('bag', 'in', 'out', '--depth', '/depth'), '--depth'),
+    (('bag', 'in', 'out', '--set', 'world=ground', '--depth', '/depth'), '--depth'),
+    (('bags', 'in', '--output', 'out', '--camera-info', '/info'), '--camera-info'),
+    (('diff', '{scene}/gt/gt.txt', '{scene}/gt/gt.txt', '--topic', '/tracks'), '--topic')])
+def test_an_option_that_would_have_no_effect_is_refused(
+        scene: Path, tmp_path: Path, capsys, monkeypatch, args, option: str) -> None:
+    if args[0] in ('bag', 'bags', 'diff'):
+        pytest.importorskip('rclpy')
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *(str(arg).replace('{scene}', str(scene)) for arg in args))
+    assert code == 2 and err.count('\n') == 1 and option in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('options', [
+    ('--sequence', 'a', '--video', 'b'), ('--drive', '--video', 'b'),
+    ('--drive', '--sequence', 'a')])
+def test_the_demo_plays_one_thing(capsys, options) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(['demo', *options])
+    assert end.value.code == 2 and capsys.readouterr().err.count('\n') == 1
+
+
+def test_features_may_count_frames_from_zero(scene: Path, tmp_path: Path, capsys) -> None:
+    values = np.load(features(scene, tmp_path / 'f.npy'))
+    run(capsys, 'track', scene, '--features', tmp_path / 'f.npy', '--output', tmp_path / 'a.txt')
+    values[:, 0] -= 1
+    np.save(tmp_path / 'f.npy', values)
+    command = ('track', scene, '--features', tmp_path / 'f.npy', '--output', tmp_path / 'b.txt')
+    code, _, err = run(capsys, *command)
+    assert code == 2 and '--first-frame 0' in err
+    assert run(capsys, *command, '--first-frame', 0)[0] == 0
+    assert (tmp_path / 'a.txt').read_text() == (tmp_path / 'b.txt').read_text() != ''

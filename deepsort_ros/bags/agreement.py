@@ -71,6 +71,8 @@ def read_recording(path: Path, topic: str | None = None) -> Recording:
     """
     if path.is_dir() or path.suffix in SUFFIXES:
         return _read_bag(path, topic)
+    if topic is not None:
+        raise BagError(f'--topic {topic}: has no effect, {path} is no bag')
     table = read_history(path)
     images = {}
     for frame in np.unique(table.frame).tolist():

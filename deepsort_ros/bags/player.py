@@ -62,11 +62,13 @@ def sequence_messages(frames: Iterable[SequenceFrame], frame_rate: float, start:
     """
     Yield every frame's image, then its detections, as messages.
 
-    :param frame_rate: Hz, between stamps; :param start: stamp of the first frame, nanoseconds.
+    :param frame_rate: Hz, between stamps, where frames have no time of their own.
+    :param start: stamp of the first frame, nanoseconds.
     :raises PlayerError: a frame without an image.
     """
     for count, frame in enumerate(frames):
-        stamp = start + round(count * NANOSECONDS / frame_rate)
+        seconds = count / frame_rate if frame.time is None else frame.time
+        stamp = start + round(seconds * NANOSECONDS)
         header = Header(stamp=time_message(stamp), frame_id=frame_id)
         image = frame.load()
         if image is None:

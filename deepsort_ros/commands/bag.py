@@ -10,6 +10,7 @@ from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import add_world_topics
+from deepsort_ros.commands.common import check_world_topics
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists():
         raise SettingError(f'{args.output}: is there already; choose another name')
     check_folder('the new bag', args.output, {})
+    check_world_topics(args, settings)
     world = WorldSource(args.camera_info, args.depth)
     check(args.input, settings, args.image, args.detections, world)
     encoder = create_encoder(settings)

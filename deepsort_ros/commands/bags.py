@@ -10,6 +10,7 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import add_world_topics
+from deepsort_ros.commands.common import check_world_topics
 from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import resolve_settings
 from deepsort_ros.commands.paths import check_folder
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     settings = resolve_settings(args)
     from deepsort_ros.bags import fleet
     from deepsort_ros.bags.reader import WorldSource
+    check_world_topics(args, settings)
     check_folder('--output', args.output, {f'the bag {bag}': bag for bag in args.bags})
     output = args.output.resolve()
     output.mkdir(parents=True, exist_ok=True)

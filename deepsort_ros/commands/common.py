@@ -87,6 +87,21 @@ def add_pairing(parser: argparse.ArgumentParser) -> None:
     add_first_frame(parser, '--truth-first-frame', 'the truth')
 
 
+def check_world_topics(args: argparse.Namespace, settings: Settings) -> None:
+    """
+    Refuse topics of :func:`add_world_topics` that nothing would read.
+
+    :raises SettingError: the settings ask for no positions and no poses.
+    """
+    if settings.world == 'off' and settings.camera_motion != 'tf':
+        for name in ('camera_info', 'depth'):
+            if getattr(args, name) is not None:
+                raise SettingError(f'--{name.replace("_", "-")}: has no effect, nothing asks for '
+                                   'positions; add --set world=ground or --set camera_motion=tf')
+    if args.depth is not None and settings.world != 'depth':
+        raise SettingError('--depth: has no effect without --set world=depth')
+
+
 def say(notes: Iterable[str]) -> None:
     """Print what the user must know about the input, a line each, on stderr."""
     for note in notes:

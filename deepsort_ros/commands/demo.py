@@ -13,6 +13,7 @@ from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.paths import check_folder
 from deepsort_ros.commands.values import number
+from deepsort_ros.settings import SettingError
 
 
 def add(commands: Any) -> None:
@@ -22,15 +23,16 @@ def add(commands: Any) -> None:
         'Starts the node as a process of its own, publishes the images and detections over DDS, '
         'records the tracks, draws a video and scores the result where the truth is known.',
         'deepsort demo --output out/demo')
-    parser.add_argument('--sequence', type=Path, metavar='FOLDER',
+    played = parser.add_mutually_exclusive_group()
+    played.add_argument('--sequence', type=Path, metavar='FOLDER',
                         help='MOTChallenge sequence (default: the sample scene)')
-    parser.add_argument('--video', type=Path, metavar='FILE',
+    played.add_argument('--video', type=Path, metavar='FILE',
                         help='a video instead; OpenCV looks for people in it first')
     parser.add_argument('--output', type=Path, default=Path('out/demo'), metavar='FOLDER',
                         help='folder to write (default: out/demo)')
     parser.add_argument('--rate', type=number(above=True), metavar='HZ',
                         help='images per second (default: as fast as the node answers)')
-    parser.add_argument('--drive', action='store_true',
+    played.add_argument('--drive', action='store_true',
                         help='a robot that drives and turns instead: tracked with and without '
                         'ego-motion, positions in metres against truth, seen from above')
     add_model(parser)
@@ -39,8 +41,13 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo and print what it saw."""
-    check_folder('--output', args.output, {'--sequence': args.sequence})
+    check_folder('--output', args.output, {'--sequence': args.sequence, '--video': args.video})
     if args.drive:
+        given = [name for name in ('rate', 'model', 'engine', 'device')
+                 if getattr(args, name) is not None]
+        if given:
+            raise SettingError(f'--{given[0]}: has no effect with --drive, which tracks offline '
+                               'and by motion')
         return _drive(args)
     from deepsort_ros.demo import DemoError
     from deepsort_ros.demo import format_summary
@@ -64,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         print(f'deepsort: {summary.dropped} of {summary.frames + summary.dropped} images were '
               f'dropped: the node tracks {summary.frames_per_second:g} images per second; a lower '
               '--rate, or none, drops none', file=sys.stderr)
-    return 0
+    if summary.damage:
+        print(f'deepsort: {summary.damage}', file=sys.stderr)
+    return int(bool(summary.damage))
 
 
 def _drive(args: argparse.Namespace) -> int:

@@ -64,8 +64,10 @@ def _positions(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.positions import evaluate_positions
     from deepsort_ros.mot.positions import format_positions
     from deepsort_ros.settings import SettingError
-    if len(args.paths) != 2 or args.compare or args.rules:
-        raise SettingError('--world: takes one truth and its results, no --compare and no --rules')
+    if len(args.paths) != 2 or args.compare or args.rules or (
+            args.first_frame, args.truth_first_frame) != (1, 1):
+        raise SettingError('--world: takes one truth and its results, no --compare, no --rules '
+                           'and no --first-frame')
     truth, results = args.paths
     class_id = 1 if args.class_id is None else args.class_id
     print(format_positions(evaluate_positions(truth, results, class_id), args.style))

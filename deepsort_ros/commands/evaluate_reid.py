@@ -13,6 +13,7 @@ from deepsort_ros.commands.common import add_model
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.paths import check_files
 from deepsort_ros.commands.values import whole
+from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import SPECS
 
 CHOSEN = ('model', 'engine', 'device', 'color_order', 'normalisation')
@@ -40,7 +41,7 @@ def add(commands: Any) -> None:
                         help='what pixels are made into (default: as the model says)')
     parser.add_argument('--picture', type=Path, metavar='FILE',
                         help='draw some queries with what was found first')
-    parser.add_argument('--queries', type=whole(1), default=8, metavar='N',
+    parser.add_argument('--queries', type=whole(1), metavar='N',
                         help='how many in the picture (default: 8)')
     parser.add_argument('--write', action='store_true',
                         help='write the recommended max_cosine_distance into the metadata of an '
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.model_notes import note
     given = {name: getattr(args, name) for name in CHOSEN if getattr(args, name) is not None}
     given.setdefault('model', 'bundled')
+    if args.queries and not args.picture:
+        raise SettingError('--queries: has no effect without --picture')
     check_files({'the data': args.data}, {'--picture': args.picture})
     model = read_model(given['model'])
     # The data first: a network takes seconds to compile.
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     written = note(given['model'], max_cosine_distance=distances.recommended) if (
         args.write and distances) else None
     if args.picture:
-        write_picture(args.picture, features, test, args.queries)
+        write_picture(args.picture, features, test, args.queries or 8)
     if args.json:
         found = {**dataclasses.asdict(scores), 'written': str(written) if written else None,
                  'distances': dataclasses.asdict(distances) if distances else None}

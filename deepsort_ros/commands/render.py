@@ -14,6 +14,7 @@ from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
 from deepsort_ros.commands.paths import check_files
 from deepsort_ros.commands.values import whole
+from deepsort_ros.settings import SettingError
 
 
 def add(commands: Any) -> None:
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.table import read_table
     from deepsort_ros.mot.table import TableKind
     from deepsort_ros.mot.video import render
+    if args.truth is None and args.truth_first_frame != 1:
+        raise SettingError('--truth-first-frame: has no effect without --truth')
     results = read_history(args.results, args.first_frame)
     truth = (read_table(args.truth, TableKind.TRUTH, args.truth_first_frame) if args.truth
              else None)

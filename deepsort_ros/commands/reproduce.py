@@ -15,6 +15,7 @@ from deepsort_ros.commands.common import create_encoder
 from deepsort_ros.commands.common import preset
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.paths import check_folder
+from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 
 HUB = 'hub'
@@ -66,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     check_folder('--output', args.output, {
         'the folder of sequences': args.folder, '--detections': args.detections,
         '--features': args.features})
+    given = [name for name in ('model', 'engine', 'device') if getattr(args, name) is not None]
+    if args.features and given:
+        raise SettingError(f'--{given[0]}: has no effect with --features, no network is used')
     settings = settings_for(args.model, args.device, args.engine)
     try:
         found = reproduce(Inputs(args.folder, args.detections, args.features), args.output,

@@ -114,11 +114,14 @@ def _stored(args: argparse.Namespace) -> StoredFeatures | None:
     if not args.features:
         return None
     from deepsort_ros.mot.tracking import StoredFeatures
+    for name in ('engine', 'device'):
+        if getattr(args, name) is not None:
+            raise SettingError(f'--{name}: has no effect with --features, no network is used')
     limit = None
     if args.model:
         from deepsort_ros.reid.model import read_model
         limit = read_model(args.model).max_cosine_distance
-    return StoredFeatures(args.features, limit)
+    return StoredFeatures(args.features, limit, args.first_frame)
 
 
 def _poses(args: argparse.Namespace, sequence: Sequence, settings: Settings) -> Poses | None:

@@ -137,10 +137,12 @@ def read_table(path: Path, kind: TableKind, first_frame: int = 1) -> MotTable:
     return _table(path, values, labels, lines, kind, first_frame)
 
 
-def table_from_array(path: Path, values: NDArray[Any], kind: TableKind) -> MotTable:
+def table_from_array(path: Path, values: NDArray[Any], kind: TableKind,
+                     first_frame: int = 1) -> MotTable:
     """
     Check an (N, >= 7) array with the columns of a file; row numbers serve as line numbers.
 
+    :param first_frame: what it calls the first frame.
     :raises MotFileError: as :func:`read_table`.
     """
     if values.ndim != 2 or values.shape[1] < len(COLUMNS):
@@ -149,7 +151,7 @@ def table_from_array(path: Path, values: NDArray[Any], kind: TableKind) -> MotTa
     number = values.astype(np.float64)
     labels = ([f'{value:g}' for value in number[:, CLASS]] if number.shape[1] > CLASS
               else [''] * len(number))
-    return _table(path, number, labels, np.arange(1, len(values) + 1), kind, 1)
+    return _table(path, number, labels, np.arange(1, len(values) + 1), kind, first_frame)
 
 
 def _values(path: Path, rows: list[tuple[int, list[str]]],

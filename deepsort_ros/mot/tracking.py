@@ -91,10 +91,11 @@ class StoredFeatures:
     :param path: of the ``.npy`` file; ``NAME.json`` or ``model.json`` beside it may say what the
         model that made the features recommends.
     :param limit: ``max_cosine_distance`` of that model, None: what the file beside it says.
+    :param first_frame: what the file calls the first frame.
     :raises MotFileError: not such a file.
     """
 
-    def __init__(self, path: Path, limit: float | None = None) -> None:
+    def __init__(self, path: Path, limit: float | None = None, first_frame: int = 1) -> None:
         """Read the file."""
         self.max_cosine_distance = _said_limit(path) if limit is None else limit
         values = read_array(path)
@@ -104,7 +105,7 @@ class StoredFeatures:
             raise MotFileError(f'{path}: shape {values.shape} is not (N, {MOT_COLUMNS} columns '
                                'and a feature)')
         self.table: MotTable = table_from_array(
-            path, values[:, :MOT_COLUMNS], TableKind.DETECTIONS)
+            path, values[:, :MOT_COLUMNS], TableKind.DETECTIONS, first_frame)
         self._features = values[self.table.line - 1, MOT_COLUMNS:].astype(np.float32)
         self._rows = slice(0, 0)
 
