@@ -46,10 +46,20 @@ class NewerTracker(PaperTracker):
 
     def reached(self, tracks, detections):
         pairs = [(t, d) for t in tracks for d in detections
-                 if self.allowed(t, d) and t.filter.squared_distance(self.measured[d]) <= GATE
+                 if self.allowed(t, d) and self.reach(t, d) <= GATE
                  and (self.silent(t, d) or self.distance(t, d) <= self.config.max_cosine_distance)]
         return [(t, d) for t, d in pairs
                 if sum(t is other for other, _ in pairs) == sum(d == o for _, o in pairs) == 1]
+
+    def reach(self, track, detection) -> float:
+        """Return the squared motion distance, of what was seen once with a wider variance."""
+        f = track.filter
+        _, spread = f.projected()
+        if track.hits == 1:
+            for k in (0, 1):
+                spread[k, k] += (3.0 ** 2 - 1) * f.P[k, k + 4] ** 2 / f.P[k + 4, k + 4]
+        away = self.measured[detection] - f.x[:4]
+        return float(away @ np.linalg.inv(spread) @ away)
 
     def distance(self, track, detection) -> float:
         """Return the mean distance to the nearest features, of few to half of them."""

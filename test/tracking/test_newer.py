@@ -143,12 +143,25 @@ def test_a_track_confirmed_elsewhere_is_the_lost_one_it_looks_like() -> None:
         assert seen(tracker, 900.0, look, 3).id.tolist() == ids
 
 
-def test_a_fast_object_in_few_images_is_confirmed() -> None:
-    for reach, state in ((False, 1), (True, 2)):
-        tracker = Tracker(TrackerConfig(reach=reach, pace=6.0, **NEW))
-        for place in (0.0, 100.0, 200.0, 300.0):
-            tracks = seen(tracker, place, RED, width=80.0)
-        assert tracks.state.tolist()[-1] == state
+@pytest.mark.parametrize('looks', [True, False], ids=['with features', 'without'])
+@pytest.mark.parametrize('width, height, speed', [(80, 100, 100), (80, 60, 100), (30, 60, -100),
+                                                  (30, 40, 100)])
+def test_a_fast_object_in_few_images_is_confirmed(width, height, speed, looks) -> None:
+    for reach, ids, state in ((False, [4], 1), (True, [1], 2)):
+        tracker = Tracker(TrackerConfig(reach=reach, pace=6.0, **NEW))  # 5 Hz
+        for image in range(4):
+            tracks = tracker.update(
+                Detections.from_arrays([[500.0 + speed * image, 100.0, width, height]]),
+                RED[None] if looks else None)
+        assert tracks.id.tolist() == ids
+        assert tracks.state.tolist() == [state]
+
+
+def test_of_two_that_may_have_moved_so_far_neither_is_taken() -> None:
+    tracker = Tracker(TrackerConfig(reach=True, pace=6.0, **NEW))
+    for boxes in ([[500.0, 100, 30, 60]], [[600.0, 100, 30, 60], [400.0, 100, 30, 60]]):
+        tracks = tracker.update(Detections.from_arrays(boxes), None)
+    assert tracks.id.tolist() == [2, 3]
 
 
 def test_the_less_often_images_come_the_less_is_known_of_a_velocity() -> None:
