@@ -84,7 +84,7 @@ class Settings:
         'always', 'when features are computed: for every detection, only where motion leaves '
         'the assignment open, or never', choices=('always', 'on_demand', 'off'), dynamic=True)
     appearance_interval: int = _setting(
-        30, 'on_demand: each track gets a new feature about once in so many images, in turns',
+        15, 'on_demand: each track gets a new feature about once in so many images, in turns',
         unit='images', minimum=1, maximum=100000, dynamic=True)
     appearance_budget: int = _setting(
         0, 'on_demand: most features computed for one image, where motion leaves most open; 0: in '

@@ -85,7 +85,7 @@ class Looks:
         most = None if self._settings.appearance_budget else self._most
         demand = tracker.demand(detections, dt, self._kept.counts(), most)
         chosen = demand.detections
-        spared = ~chosen & (detections.score >= self._settings.min_confidence)
+        spared = ~chosen & demand.remembered
         tracks, kept = self._kept.newest(demand.kept)
         try:
             encoded = self.encoder.encode(

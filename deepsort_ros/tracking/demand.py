@@ -24,10 +24,12 @@ class Demand(NamedTuple):
     The features that the next update needs.
 
     :param detections: (N,) bool, whether the detection's is.
+    :param remembered: (N,) bool, whether the detection's would enter the gallery of its track.
     :param kept: of each track, by id, how many of its newest kept crops are to be described now.
     """
 
     detections: NDArray[np.bool_]
+    remembered: NDArray[np.bool_]
     kept: dict[int, int]
 
 

@@ -163,7 +163,10 @@ class Tracker:
         table.hits[row] += 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
-        table.feature_age[row[(described & high)[column]]] = 0
+        remembered = described & high
+        if features is not None:
+            remembered &= self._uncovered(detections)
+        table.feature_age[row[remembered[column]]] = 0
         slot = table.slot[row]
         self._votes.vote(slot, classes[column])
         self._record(row, detections, column, stamp)
@@ -174,9 +177,7 @@ class Tracker:
             self._gallery.clear(new_slot)
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
         if features is not None:
-            known = (described & high)[column]
-            if self._config.covered_share < 1.0:
-                known &= covered(detections.tlwh)[column] <= self._config.covered_share
+            known = remembered[column]
             self._gallery.add(slot[known], features[column[known]])
         if self._config.reid_window or self._config.rejoin:
             reidentify(table, self._gallery, self._votes, self._config)
@@ -235,8 +236,9 @@ class Tracker:
         """
         table, config, kept = self._table, self._config, kept or {}
         needed: NDArray[np.bool_] = detections.score >= config.high_score
+        remembered = needed & self._uncovered(detections)
         if not config.feature_interval or not needed.any():
-            return Demand(needed, {})
+            return Demand(needed, remembered, {})
         high = detections.select(needed)
         classes = self._votes.codes(high.class_id)
         state = kalman.predict(table.kalman, dt, self._form, config.pace)
@@ -263,13 +265,23 @@ class Tracker:
 
         # All but what no track claims.
         asked = np.sort(np.concatenate(((settled >= 0).nonzero()[0], opened)))
+        # A covered one would not be remembered: its track's turn comes later.
+        asked = asked[(settled[asked] < 0) | remembered[needed][asked]]
         chosen = demand.chosen(
             settled[asked], np.where(featured, table.feature_age + 1, demand.NEVER),
             config.feature_interval, budget - sum(late.values()))
         place = needed.nonzero()[0]
         needed[:] = False
         needed[place[asked[chosen]]] = True
-        return Demand(needed, late)
+        return Demand(needed, remembered, late)
+
+    def _uncovered(self, detections: Detections) -> NDArray[np.bool_]:
+        """Return (N,) bool, whether what a detection looks like is its own."""
+        if self._config.covered_share >= 1.0:
+            return np.ones(len(detections), dtype=bool)
+        uncovered: NDArray[np.bool_] = (
+            covered(detections.tlwh) <= self._config.covered_share)
+        return uncovered
 
     def describe(self, ids: Sequence[int], features: NDArray[np.float32]) -> None:
         """

@@ -298,3 +298,21 @@ def test_where_nobody_meets_spared_features_change_no_track() -> None:
         np.testing.assert_array_equal(first.tlwh, second.tlwh)
         np.testing.assert_array_equal(first.detection_index, second.detection_index)
     assert 0 < asked < 200
+
+
+def test_a_covered_detection_has_no_turn_and_its_crop_is_not_worth_keeping() -> None:
+    tracker = tracker_of_two(covered_share=0.5)
+    inside = [105.0, 120, 30, 40]
+    for boxes, remembered in (((LEFT, RIGHT), [True, True]), ((LEFT, RIGHT, inside),
+                                                              [True, True, False])):
+        demand = tracker.demand(Detections.from_arrays(boxes), 1.0)
+        assert demand.remembered.tolist() == remembered
+
+
+def test_a_feature_that_is_not_remembered_takes_no_turn() -> None:
+    tracker = Tracker(TrackerConfig(feature_interval=3, covered_share=0.5))
+    front = [60.0, 60, 120, 200]
+    see(tracker, LEFT, front, features=[A, B], times=6)
+    assert tracker.state()['feature_count'].tolist() == [0, 6]
+    # Alone, it is the first whose turn it is.
+    assert needed(tracker, LEFT) == [True]
