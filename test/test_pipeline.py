@@ -192,7 +192,8 @@ class Seer(Encoder):
 
 def lost_after_turning(encoder: Seer) -> Pipeline:
     """Return what has seen a person in one grey, then in another, then not at all."""
-    pipeline = Pipeline(SETTINGS.replace({'appearance': 'on_demand'}), encoder)
+    pipeline = Pipeline(SETTINGS.replace({
+        'appearance': 'on_demand', 'appearance_interval': 30}), encoder)
     for number in range(10):
         grey = np.full((100, 100, 3), 10 if number < 4 else 20, dtype=np.uint8)
         assert pipeline.process(frame(number, image=grey)).tracks.id.tolist() == [1]

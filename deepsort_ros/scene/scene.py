@@ -2,8 +2,9 @@
 The sample scene: people walk over a square, cross and hide each other, with known truth.
 
 Everything is drawn and chosen by the code and a seed, so the scene can be shipped and shown
-freely, and two runs give the same files. The truth follows MOTChallenge: who leaves the image
-and comes back is a new trajectory, hidden people stay in the truth while they are in the image.
+freely, and two runs give the same files. The truth follows MOTChallenge, except that who leaves
+the image and comes back keeps the id: to know people again is what appearance is for. Hidden
+people stay in the truth while they are in the image.
 """
 from __future__ import annotations
 
@@ -137,8 +138,6 @@ class _Scene:
         self._camera = _Camera(config)
         self._background = draw_square(config.width, config.height, self._camera.horizon, random)
         self._walks = _walks(config, random, self._camera)
-        self._ids: dict[int, int] = {}
-        self._next_id = 1
 
     def frame(self, index: int) -> tuple[Image, list[_Box]]:
         """Return the image and the truth boxes of a frame, called in order from 0."""
@@ -208,12 +207,8 @@ class _Scene:
             box = np.array([x - width / 2, y - 0.985 * height, width, height])
             shown = min(box[0] + width, self.config.width) - max(box[0], 0)
             if shown < 0.35 * width:
-                self._ids.pop(number, None)
                 continue
-            if number not in self._ids:
-                self._ids[number] = self._next_id
-                self._next_id += 1
-            boxes.append(_Box(self._ids[number], box, visible[number]))
+            boxes.append(_Box(number + 1, box, visible[number]))
         return boxes
 
 

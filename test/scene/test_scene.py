@@ -70,7 +70,10 @@ def test_a_box_holds_its_figure(tmp_path: Path) -> None:
 def test_people_cross_hide_each_other_and_come_back(scene: Path, truth: MotTable) -> None:
     visible = np.loadtxt(scene / 'gt' / 'gt.txt', delimiter=',')[:, 8]
     assert np.count_nonzero(visible < 0.3) > 20 and (visible > 0.95).mean() > 0.5
-    assert len(np.unique(truth.id)) > SceneConfig().people
+    # Each keeps an id: who leaves is known again.
+    assert len(np.unique(truth.id)) == SceneConfig().people
+    gone = [np.diff(truth.frame[truth.id == number]) > 1 for number in np.unique(truth.id)]
+    assert sum(int(breaks.sum()) for breaks in gone) >= 10
     overlapping = 0
     for frame in range(1, 301):
         tlwh = truth.tlwh[truth.rows(frame)]
@@ -78,12 +81,11 @@ def test_people_cross_hide_each_other_and_come_back(scene: Path, truth: MotTable
     assert overlapping > 30
 
 
-def test_a_trajectory_is_unbroken_and_moves_at_walking_pace(truth: MotTable) -> None:
+def test_people_move_at_walking_pace(truth: MotTable) -> None:
     for number in np.unique(truth.id):
         own = truth.id == number
-        assert (np.diff(truth.frame[own]) == 1).all()
         step = np.abs(np.diff(truth.tlwh[own][:, 0])) / truth.tlwh[own][1:, 3]
-        assert step.max(initial=0) < 0.12
+        assert step[np.diff(truth.frame[own]) == 1].max(initial=0) < 0.12
 
 
 def test_detections_are_those_of_a_decent_detector(scene: Path, truth: MotTable) -> None:
