@@ -97,6 +97,8 @@ def track_one(task: Task) -> dict[str, Any]:
     """
     Track a bag and return its record; what goes wrong with it is in ``error``.
 
+    What could not be read of a bag is in ``damage``; what could be is tracked.
+
     ``status`` is ``done``, ``skipped`` (done before) or ``failed``. The tracks appear under their
     name when they are complete.
     """
@@ -121,7 +123,7 @@ def track_one(task: Task) -> dict[str, Any]:
             raise BagError(f'{task.bag}: interrupted')
         partial.rename(tracks)
         record.update(asdict(summary), status='done', digest=content, tracks=str(tracks),
-                      error=summary.encoder_error or summary.damage)
+                      error=summary.encoder_error or summary.nothing)
     except Exception as error:  # noqa: B902 one bad bag must not stop the others
         record['error'] = ' '.join(f'{type(error).__name__}: {error}'.split())
     record['seconds'] = round(time.perf_counter() - start, 3)
@@ -190,7 +192,7 @@ def run(client: Any, tasks: Iterable[Task]) -> Iterator[dict[str, Any]]:
 def write_page(records: list[dict[str, Any]], path: Path) -> None:
     """Write the summary page: one row per bag, failed ones first."""
     columns = ('bag', 'status', 'frames', 'ids', 'sessions', 'crops', 'dropped', 'image_errors',
-               'ignored', 'seconds', 'error')
+               'ignored', 'seconds', 'error', 'damage')
     rows = []
     for record in sorted(records, key=lambda r: (r['status'] != 'failed', r['bag'])):
         cells = ''.join(f'<td>{_cell(record, name, path.parent)}</td>' for name in columns)

@@ -42,3 +42,11 @@ class BagSummary:
     world: dict[str, int] = field(default_factory=dict)
     without: dict[str, int] = field(default_factory=dict)
     world_problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> str:
+        """Return why there are no tracks in one sentence, an empty text where there are some."""
+        if self.frames or self.interrupted:
+            return ''
+        return (f'no image has detections of its stamp, so there are no tracks ({self.images} '
+                f'images, {self.detections} detection messages)')

@@ -67,9 +67,6 @@ def run(args: argparse.Namespace) -> int:
     for name, count in summary.without.items():
         print(f'deepsort: {count} images without {name}: {summary.world_problems[name]}',
               file=sys.stderr)
-    if not summary.frames and not summary.interrupted:
-        print(f'deepsort: {args.input}: no image has detections of its stamp, so there are no '
-              f'tracks ({summary.images} images, {summary.detections} detection messages)',
-              file=sys.stderr)
-        return 1
-    return outcome(summary, args.output)
+    if summary.nothing:
+        print(f'deepsort: {args.input}: {summary.nothing}', file=sys.stderr)
+    return int(bool(summary.nothing)) or outcome(summary, args.output)

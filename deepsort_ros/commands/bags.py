@@ -65,4 +65,5 @@ def run(args: argparse.Namespace) -> int:
             lines.write(line + '\n')
             lines.flush()
     fleet.write_page(records, output / 'index.html')
-    return int(any(record['status'] == 'failed' or record['error'] for record in records))
+    return int(any(record['status'] == 'failed' or record['error'] or record.get('damage')
+                   for record in records))

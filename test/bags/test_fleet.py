@@ -2,6 +2,7 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import bags
 import pytest
@@ -76,6 +77,24 @@ def test_the_page_links_a_bag_to_its_results(tmp_path):
     fleet.write_page([{'bag': 'a b', 'status': 'done', 'tracks': str(tmp_path / 'a b/tracks')},
                       {'bag': 'c', 'status': 'failed'}], page)
     assert re.findall(r'<a href="([^"]*)">([^<]*)</a>', page.read_text()) == [('a%20b/', 'a b')]
+
+
+def test_a_damaged_bag_is_tracked_once_as_far_as_it_goes(recorded, tmp_path):
+    shutil.copytree(recorded[0], tmp_path / 'cut')
+    file = next((tmp_path / 'cut').glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:-file.stat().st_size // 3])
+    first, again = (fleet.track_one(task(tmp_path / 'cut', tmp_path / 'a')) for _ in range(2))
+    assert (first['status'], again['status']) == ('done', 'skipped')
+    assert 0 < first['frames'] < 12 and not first['error']
+    assert 'the bag is damaged' in first['damage'] == again['damage']
+    fleet.write_page([first], tmp_path / 'index.html')
+    assert 'the bag is damaged' in (tmp_path / 'index.html').read_text()
+
+
+def test_a_bag_in_which_nothing_pairs_is_no_success(recorded, tmp_path):
+    other = fleet.Task(recorded[0], tmp_path / 'a', SETTINGS.replace(
+        {'sync_tolerance': 0.001, 'detections_delay': 5.0}), create_encoder)
+    assert 'no image has detections of its stamp' in fleet.track_one(other)['error']
 
 
 def test_bags_of_the_same_name_get_folders_of_their_own(tmp_path):
