@@ -243,7 +243,11 @@ def _scan(container: Any, stream: Any) -> _Packets:
     except FFmpegError as error:
         found.lost.append(f'reading stopped after {total} packets: {_reason(error)}')
     found.stamps.sort()
-    promised = _promised(container, stream)
+    # What an edit list leaves out is not in the index.
+    promised = len(getattr(stream, 'index_entries', ())) if 'mp4' in container.format.name else 0
+    if container.format.name == 'avi' and found.tick * (stream.frames - (last or 0)) > END_MARGIN:
+        # Images that the camera left out count there, and have no packet.
+        promised = stream.frames
     if total < promised:
         found.lost.append(f'the file promises {promised} images and holds {total}')
     if corrupt:
@@ -253,14 +257,6 @@ def _scan(container: Any, stream: Any) -> _Packets:
     if 'matroska' in container.format.name and said - (end - begin) > END_MARGIN:
         found.lost.append(f'the file ends after {end - begin:.1f} of {said:.1f} s')
     return found
-
-
-def _promised(container: Any, stream: Any) -> int:
-    """Return how many packets the header of a file announces, 0 where it does not."""
-    if 'mp4' in container.format.name:
-        # What an edit list leaves out is not among them.
-        return len(getattr(stream, 'index_entries', ()))
-    return int(stream.frames) if container.format.name == 'avi' else 0
 
 
 def _is_hidden(stream: Any, packet: Any) -> bool:

@@ -112,14 +112,16 @@ def varied(count: int = FRAMES) -> list[int]:
     return [0, *itertools.accumulate(itertools.islice(itertools.cycle(STEPS), count - 1))]
 
 
-@pytest.mark.parametrize('name', ['phone.mp4', 'screen.mkv', 'call.webm', 'live.ts'])
+@pytest.mark.parametrize('name', [
+    'phone.mp4', 'screen.mkv', 'call.webm', 'live.ts', 'capture.avi'])
 def test_a_rate_that_varies_gives_each_image_its_own_time(tmp_path: Path, name: str) -> None:
-    codec = 'libvpx' if name.endswith('webm') else 'libx264'
+    codec = {'.webm': 'libvpx', '.avi': 'mpeg4'}.get(Path(name).suffix, 'libx264')
     footage = open_footage(write(tmp_path / name, codec, stamps=varied()))
     assert footage.varies and 29 < footage.rate < 31
     times = [time for _, time in footage.frames()]
     assert times == pytest.approx([stamp / 1000 for stamp in varied()], abs=0.001)
     assert 'the time between images varies, 33 to 200 ms' in footage.notes[0]
+    assert footage.damage() == ''
 
 
 @pytest.mark.parametrize('stamps', [
