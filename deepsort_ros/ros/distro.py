@@ -29,7 +29,7 @@ if TYPE_CHECKING or find_spec('rclpy') is not None:
         from rclpy.qos_event import SubscriptionEventCallbacks
 
 __all__ = [
-    'bag_version', 'ClockType', 'distribution', 'isolation', 'on_parameters',
+    'bag_version', 'ClockType', 'distribution', 'given_parameters', 'isolation', 'on_parameters',
     'profiles_variable', 'PublisherEventCallbacks', 'SubscriptionEventCallbacks']
 
 # In the order of their release; what is newer counts as the last one.
@@ -74,6 +74,12 @@ def isolation() -> dict[str, str]:
     if distribution() == 'humble':
         return {'ROS_LOCALHOST_ONLY': '1'}
     return {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
+def given_parameters(node: Node) -> dict[str, Parameter]:
+    """Return what command line and parameter files give a node, declared or not."""
+    # No distribution has a public way to ask for what is not declared.
+    return dict(node._parameter_overrides)
 
 
 def on_parameters(node: Node, normalise: Callable[[list[Parameter]], list[Parameter]],

@@ -9,15 +9,12 @@ from typing import Any
 from typing import TypeAlias
 
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.frames import ImageMessage
-from deepsort_ros.ros.health.qos import sensor_qos
-from deepsort_ros.ros.health.qos import subscription_events
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.detectors import message_class
@@ -27,6 +24,7 @@ from deepsort_ros.ros.pairing import PairingCounts
 from deepsort_ros.ros.pairing import Unanswered
 from deepsort_ros.ros.stamps import StampEvidence
 from deepsort_ros.ros.stamps import Stamps
+from deepsort_ros.ros.subscribing import Subscribed
 from deepsort_ros.settings import Settings
 
 # Steady seconds after a jump back of /clock in which earlier messages may still arrive.
@@ -83,16 +81,19 @@ class Inputs:
         for name, kind, topic, callback in (
                 ('image', CompressedImage if compressed else Image, image, self._on_image),
                 ('detections', self._detections_class, 'detections', self._on_detections)):
-            self._report.subscriptions[name] = self._node.create_subscription(
-                kind, topic, callback, sensor_qos(),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=subscription_events(partial(self._report.input_qos_problem, name)))
+            self._report.subscriptions[name] = Subscribed(
+                self._node, kind, topic, callback, partial(self._report.input_qos_problem, name))
 
     def unsubscribe(self) -> None:
         """Take no more messages; what waits stays."""
         for subscription in self._report.subscriptions.values():
-            self._node.destroy_subscription(subscription)
+            subscription.destroy()
         self._report.subscriptions.clear()
+
+    def follow(self) -> None:
+        """Ask for the quality of service that the publishers offer."""
+        for subscription in self._report.subscriptions.values():
+            subscription.follow()
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next message on."""

@@ -52,8 +52,10 @@ FIRST_SESSIONS = 2**31
 # Seconds that a reset waits for the frame at work before it answers, and that a clean-up does.
 ANSWER = 1.0
 HANGING = 5.0
-# Steady seconds between two looks for images whose detections are overdue.
+# Steady seconds between two looks for images whose detections are overdue, and at what the
+# publishers of the inputs offer.
 PATIENCE = 0.02
+FOLLOW = 0.2
 
 
 class TrackerNode(LifecycleNode):
@@ -141,7 +143,8 @@ class TrackerNode(LifecycleNode):
             self.create_service(SetBool, '~/enable', self._enable)]
         # On the steady clock: with a /clock that stands still diagnostics matter most.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers = [self.create_timer(1.0, self._diagnose, clock=steady)]
+        self._timers = [self.create_timer(1.0, self._diagnose, clock=steady),
+                        self.create_timer(FOLLOW, self._follow, clock=steady)]
         if self._settings.assume_empty_after:
             self._timers.append(
                 self.create_timer(PATIENCE, self._inputs.assume_empty, clock=steady))
@@ -292,6 +295,10 @@ class TrackerNode(LifecycleNode):
 
         self._monitor.drop('other_time', self._worker.clear())
         self._worker.request(restart_unless_done)
+
+    def _follow(self) -> None:
+        self._inputs.follow()
+        self._world.follow()
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._report.diagnostics(

@@ -28,19 +28,17 @@ from deepsort_ros.ros.frames import Tracked
 from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.health.qos import publisher_events
 from deepsort_ros.ros.health.qos import reliable_qos
-from deepsort_ros.ros.health.qos import sensor_qos
-from deepsort_ros.ros.health.qos import subscription_events
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.health.world import WorldMonitor
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.markers import Markers
 from deepsort_ros.ros.messages.world import write_world
+from deepsort_ros.ros.subscribing import Subscribed
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
 
-TF_QOS = QoSProfile(depth=100)
-TF_STATIC_QOS = QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+TF_DEPTH = 100
 # Steady seconds between two looks for pairs that have waited too long.
 PATIENCE = 0.01
 # What a name of a frame is made of.
@@ -71,7 +69,7 @@ class WorldTopics:
         self._inputs: WorldInputs[tuple[ImageMessage, Detection2DArray]] = WorldInputs(
             settings, node.resolve_topic_name('image'))
         self._markers = Markers()
-        self._subscriptions: dict[str, Any] = {}
+        self._subscriptions: dict[str, Subscribed] = {}
         self._timer: Any = None
         self._frames: Any = None
         self._active = False
@@ -90,7 +88,8 @@ class WorldTopics:
             for kind, topic in ((Detection3DArray, f'{tracks}/world'),
                                 (MarkerArray, f'{tracks}/markers')))
         if self._settings.publish_tf:
-            self._frames = self._node.create_publisher(TFMessage, '/tf', TF_QOS, **common)
+            self._frames = self._node.create_publisher(
+                TFMessage, '/tf', QoSProfile(depth=TF_DEPTH), **common)
 
     def cleanup(self) -> None:
         """Destroy the publishers."""
@@ -104,6 +103,11 @@ class WorldTopics:
         """Subscribe to what the settings ask for."""
         self._active = True
         self._subscribe()
+
+    def follow(self) -> None:
+        """Ask for the quality of service that the publishers offer."""
+        for subscription in self._subscriptions.values():
+            subscription.follow()
 
     def deactivate(self) -> None:
         """Unsubscribe; transforms are kept, for those that hold for ever come only once."""
@@ -119,23 +123,23 @@ class WorldTopics:
 
     def _subscribe(self) -> None:
         """Subscribe to what is wanted now and to nothing else."""
-        wanted: dict[str, tuple[Any, str, Any, QoSProfile]] = {}
+        wanted: dict[str, tuple[Any, str, Any, dict[str, Any]]] = {}
         if self._active and self._inputs.wanted:
+            latched = {'depth': TF_DEPTH, 'durability': QoSDurabilityPolicy.TRANSIENT_LOCAL}
             wanted = {
-                'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, sensor_qos()),
-                'tf': (TFMessage, '/tf', partial(self._on_transforms, static=False), TF_QOS),
+                'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, {}),
+                'tf': (TFMessage, '/tf', partial(self._on_transforms, static=False),
+                       {'depth': TF_DEPTH}),
                 'tf_static': (TFMessage, '/tf_static', partial(self._on_transforms, static=True),
-                              TF_STATIC_QOS)}
+                              latched)}
             if self._inputs.depth_wanted:
-                wanted['depth'] = (Image, 'depth', self._on_depth, sensor_qos())
+                wanted['depth'] = (Image, 'depth', self._on_depth, {})
         for name in self._subscriptions.keys() - wanted.keys():
-            self._node.destroy_subscription(self._subscriptions.pop(name))
+            self._subscriptions.pop(name).destroy()
         for name in wanted.keys() - self._subscriptions.keys():
             kind, topic, callback, qos = wanted[name]
-            self._subscriptions[name] = self._node.create_subscription(
-                kind, topic, callback, qos,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=subscription_events(partial(self._report.qos_problem, topic)))
+            self._subscriptions[name] = Subscribed(
+                self._node, kind, topic, callback, partial(self._report.qos_problem, topic), **qos)
         if wanted and self._timer is None:
             self._timer = self._node.create_timer(
                 PATIENCE, self._release, clock=Clock(clock_type=ClockType.STEADY_TIME))

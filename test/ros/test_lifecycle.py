@@ -188,3 +188,33 @@ def test_namespace_and_remapping_move_its_names_and_compressed_images_follow(sta
     graph.spin_until(lambda: graph.node.count_publishers('/front/tracks'))
     graph.spin_until(lambda: graph.node.count_subscribers('/front/detections'))
     graph.spin_until(lambda: graph.node.count_subscribers('/front/camera/image_raw/compressed'))
+
+
+@pytest.mark.parametrize('offered', [
+    [QoSReliabilityPolicy.RELIABLE], [QoSReliabilityPolicy.BEST_EFFORT],
+    [QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT]])
+@pytest.mark.parametrize('first', ['publisher', 'node'])
+def test_an_input_is_as_reliable_as_its_publishers_are(start_node, graph, offered, first):
+    namespace = f'/n{len(offered)}{offered[0].value}{first}'
+    topic = f'{namespace}/image'
+
+    def publish():
+        return [graph.node.create_publisher(Image, topic, QoSProfile(depth=1, reliability=one))
+                for one in offered]
+
+    def asked():
+        return {info.qos_profile.reliability
+                for info in graph.node.get_subscriptions_info_by_topic(topic)}
+
+    publishers = publish() if first == 'publisher' else []
+    node = start_node('-r', f'__ns:={namespace}', appearance='off')
+    node.wait_for('active:')
+    publishers = publishers or publish()
+    graph.spin_until(lambda: all(one.get_subscription_count() for one in publishers))
+    graph.spin_until(lambda: asked() == {offered[-1]})
+    for publisher in publishers[:-1] if len(offered) > 1 else ():
+        graph.node.destroy_publisher(publisher)
+    graph.node.destroy_publisher(publishers[-1])
+    # Nobody is left that is best effort.
+    graph.spin_until(lambda: asked() == {QoSReliabilityPolicy.RELIABLE})
+    assert 'reliability' not in node.log()

@@ -9,20 +9,13 @@ from rclpy.qos import qos_check_compatible
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos import QoSCompatibility
 from rclpy.qos import QoSProfile
-from rclpy.qos import QoSReliabilityPolicy
 
 from deepsort_ros.ros.distro import PublisherEventCallbacks
 from deepsort_ros.ros.distro import SubscriptionEventCallbacks
 
 
-def sensor_qos() -> QoSProfile:
-    """Return a profile of its own: rclpy writes qos_overrides into the one it is given."""
-    # A subscription that asks for best effort connects to every publisher.
-    return QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-
-
 def reliable_qos() -> QoSProfile:
-    """Return a profile of its own, see :func:`sensor_qos`."""
+    """Return a profile of its own: rclpy writes qos_overrides into the one it is given."""
     return QoSProfile(depth=10)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
-from rclpy.subscription import Subscription
 
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.frames import Tracked
@@ -16,6 +15,7 @@ from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.health.qos import all_connect
 from deepsort_ros.ros.stamps import clock_problem
 from deepsort_ros.ros.stamps import missing_stamps
+from deepsort_ros.ros.subscribing import Subscribed
 from deepsort_ros.ros.worker import Job
 from deepsort_ros.settings import Settings
 
@@ -31,7 +31,7 @@ class SelfReport:
     def __init__(self, node: Node) -> None:
         """Speak for a node."""
         self.monitor = Monitor()
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, Subscribed] = {}
         self._node = node
         self._log = NodeLog(node)
 
