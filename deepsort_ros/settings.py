@@ -8,6 +8,7 @@ the command-line tools read the same parameter files. Nothing here needs ROS.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import re
 import typing
@@ -15,13 +16,12 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 # A rule of class_kinds.
 KIND_RULE = re.compile(r'.+:\s*(person|cyclist|car|unknown|[0-9]*\.?[0-9]+)\s*')
+# An entry of class_names that says which class it names.
+NAMED = re.compile(r'([^:]+):(.+)')
 # What ROS takes for a part of a namespace, except hidden ones.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
 
@@ -109,7 +109,11 @@ class Settings:
         300, 'of more detections in one image only this many, the best by score, are used',
         minimum=1, maximum=100000, dynamic=True)
     classes: tuple[str, ...] = _setting(
-        (), 'class_id values to track; empty tracks all', dynamic=True)
+        (), 'class_id values to track, or names of class_names; numbers as well; empty tracks all',
+        dynamic=True)
+    class_names: tuple[str, ...] = _setting(
+        (), 'names of classes, as CLASS:NAME, or the names of classes 0, 1, 2 and so on; classes '
+        'of one name are one class', dynamic=True)
     class_gating: bool = _setting(
         True, 'a track takes detections of its own class; one of another class only as '
         'class_change_overlap says', dynamic=True)
@@ -259,6 +263,11 @@ class Settings:
         if list(self.batch_buckets) != sorted(set(self.batch_buckets)) or not self.batch_buckets:
             raise SettingError(
                 f'batch_buckets: {list(self.batch_buckets)} is not a list of ascending sizes')
+        paired = [name for name in self.class_names if NAMED.fullmatch(name)]
+        if len(paired) < len(self.class_names) and (paired or not all(self.class_names) or any(
+                ':' in name for name in self.class_names)):
+            raise SettingError(f'class_names: {list(self.class_names)} are neither all CLASS:NAME '
+                               f'nor all names')
         for rule in self.class_kinds:
             match = KIND_RULE.fullmatch(rule)
             if not match or (match[1][0] in '.0123456789' and not 0.05 <= float(match[1]) <= 20):
@@ -284,12 +293,22 @@ class Settings:
         """
         unknown = sorted(set(changes) - set(SPECS))
         if unknown:
-            raise SettingError(f'unknown setting {", ".join(unknown)}')
+            raise SettingError(f'unknown setting {unknown_words(unknown)}')
         return dataclasses.replace(self, **changes)
 
 
 SPECS: dict[str, Spec] = {f.name: f.metadata['spec'] for f in dataclasses.fields(Settings)}
 TYPES: dict[str, Any] = typing.get_type_hints(Settings)
+
+
+def unknown_words(names: Iterable[str], known: Iterable[str] = ()) -> str:
+    """Return names that do not exist, each with the closest of those that do: all settings."""
+    told = []
+    known = [*SPECS, *known]
+    for name in names:
+        close = difflib.get_close_matches(name, known, 1)
+        told.append(f'{name} (did you mean {close[0]}?)' if close else name)
+    return ', '.join(told)
 
 
 def default(name: str) -> Any:
@@ -310,6 +329,9 @@ def _checked(name: str, value: Any, spec: Spec) -> Any:
 
 
 def _scalar(name: str, value: Any, kind: Any, spec: Spec) -> Any:
+    if name in ('classes', 'class_names') and isinstance(value, int) and not isinstance(
+            value, bool):
+        value = str(value)  # many detectors number their classes
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if value is False and 'off' in spec.choices:
@@ -325,33 +347,3 @@ def _scalar(name: str, value: Any, kind: Any, spec: Spec) -> Any:
     if isinstance(value, (int, float)) and not low <= value <= high:
         raise SettingError(f'{name}: {value} is outside {low:g} to {high:g}')
     return value
-
-
-def read_parameter_file(path: Path) -> dict[str, Any]:
-    """
-    Read the settings of a ROS parameter file (REP-less YAML: node name, ``ros__parameters``).
-
-    Settings under every node name are merged in the order of the file, so ``/**`` and
-    ``/tracker`` both work; ROS's own ``use_sim_time`` and ``qos_overrides`` are left to ROS.
-
-    :raises SettingError: not a parameter file, or a setting that does not exist.
-    :raises OSError: the file cannot be read.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingError(f'{path}: not YAML: {error}') from error
-    merged: dict[str, Any] = {}
-    for node, content in (document or {}).items() if isinstance(document, dict) else ():
-        if not isinstance(content, dict) or not isinstance(
-                content.get('ros__parameters'), dict):
-            raise SettingError(f'{path}: no ros__parameters below {node!r}')
-        merged.update(content['ros__parameters'])
-    if not merged:
-        raise SettingError(f'{path}: holds no ros__parameters')
-    for name in ('use_sim_time', 'qos_overrides'):
-        merged.pop(name, None)
-    unknown = sorted(set(merged) - set(SPECS))
-    if unknown:
-        raise SettingError(f'{path}: unknown setting {", ".join(unknown)}')
-    return merged

@@ -311,3 +311,32 @@ def test_a_model_of_another_feature_length_loses_no_track():
     after = run(pipeline, (4, 5))[-1].tracks
     assert after.id.tolist() == before.id.tolist()
     assert after.feature.shape == (1, 3) and pipeline.encoder_error is None
+
+
+@pytest.mark.parametrize('names', [('0:person', '2:car'), ('person', 'bicycle', 'car'),
+                                   (' 0 : person', '2: car')])
+@pytest.mark.parametrize('classes', [('0', '2'), ('person', 'car'), ('person', '2')])
+def test_classes_are_chosen_by_number_or_name_and_have_their_names(names, classes):
+    settings = Settings(classes=classes, class_names=names)
+    found, ignored = wanted(Detections.from_arrays(
+        [(10, 10, 20, 40), (90, 10, 20, 40), (190, 10, 20, 40)], [0.9, 0.8, 0.7],
+        ['0', '1', '2']), settings)
+    assert found.class_id.tolist() == ['person', 'car'] and ignored == {'class': 1}
+
+
+def test_two_classes_of_one_name_are_one_class():
+    pipeline = Pipeline(Settings(appearance='off', n_init=1, class_change_overlap=1.0,
+                                 class_names=('person:person', 'rider:person')), None)
+    ids = set()
+    for number in range(4):
+        detections = Detections.from_arrays(
+            [(10.0 + number, 10, 20, 40)], [0.9], [('person', 'rider')[number % 2]])
+        tracks = pipeline.process(Frame(number * STEP, detections, None)).tracks
+        ids |= {(one, name) for one, name in zip(tracks.id.tolist(), tracks.class_id)}
+    assert ids == {(1, 'person')}
+
+
+@pytest.mark.parametrize('box', [(0.4, 0.5, 0.1, 0.3), (0, 0, 1, 1), (-0.1, 0.9, 0.3, 0.3)])
+def test_boxes_in_shares_of_the_image_are_not_tracked(box):
+    found, ignored = wanted(Detections.from_arrays([box, (0, 0, 1.5, 2)]), Settings())
+    assert found.tlwh.tolist() == [[0, 0, 1.5, 2]] and ignored == {'normalised': 1}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deepsort_ros.parameter_files import read_parameter_file
 from deepsort_ros.resources import share_path
 from deepsort_ros.settings import default
-from deepsort_ros.settings import read_parameter_file
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS
@@ -25,7 +25,7 @@ from deepsort_ros.settings import SPECS
     ('appearance', True, 'appearance: True is not of type str'),
     ('min_confidence', float('inf'), 'min_confidence: inf is not finite'),
     ('classes', 'person', "classes: 'person' is not a list"),
-    ('classes', [1], 'classes: 1 is not of type str'),
+    ('classes', [1.5], 'classes: 1.5 is not of type str'),
     ('batch_buckets', [8, 4], 'batch_buckets: [8, 4] is not a list of ascending sizes'),
     ('batch_buckets', [4, 4], 'batch_buckets: [4, 4] is not a list of ascending sizes'),
     ('batch_buckets', [], 'batch_buckets: [] is not a list of ascending sizes'),
@@ -41,7 +41,7 @@ def test_a_bad_value_is_named(name: str, value, says: str) -> None:
 
 
 def test_an_unknown_name_is_named() -> None:
-    with pytest.raises(SettingError, match='unknown setting max_aeg'):
+    with pytest.raises(SettingError, match='unknown setting max_aeg .did you mean max_age.'):
         Settings().replace({'max_aeg': 1.0})
 
 
@@ -110,3 +110,18 @@ def test_the_mot16_preset_gives_the_published_thirty_images() -> None:
     assert settings.max_age * settings.frame_rate == 30
     assert (settings.max_cosine_distance, settings.nn_budget, settings.n_init) == (0.2, 100, 3)
     assert settings.color_order == 'bgr'
+
+
+def test_classes_may_be_numbers():
+    assert Settings(classes=[0, 2]).classes == ('0', '2')
+    assert Settings(class_names=[0, 2]).class_names == ('0', '2')
+    with pytest.raises(SettingError, match='classes: True is not of type str'):
+        Settings(classes=[True])
+    with pytest.raises(SettingError, match='classes: 0.5 is not of type str'):
+        Settings(classes=[0.5])
+
+
+@pytest.mark.parametrize('names', [['0:person', 'car'], ['person', ':car'], ['0:', '1:car']])
+def test_names_of_classes_are_all_of_one_form(names):
+    with pytest.raises(SettingError, match='class_names: '):
+        Settings(class_names=names)

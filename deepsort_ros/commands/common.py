@@ -20,7 +20,7 @@ import yaml
 
 from deepsort_ros.commands.values import topic
 from deepsort_ros.commands.values import whole
-from deepsort_ros.settings import read_parameter_file
+from deepsort_ros.parameter_files import read_parameter_file
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS

@@ -1,9 +1,13 @@
 """Which detections are worth tracking, and which tracks worth publishing."""
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.settings import NAMED
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracks
@@ -11,12 +15,38 @@ from deepsort_ros.tracking import TrackState
 from deepsort_ros.tracking.detections import non_max_suppression
 
 
+@lru_cache(maxsize=8)
+def names_of(class_names: tuple[str, ...]) -> dict[str, str]:
+    """Return class -> name, of the setting ``class_names``."""
+    matches = [NAMED.fullmatch(entry) for entry in class_names]
+    return {match[1].strip() if match else str(number): match[2].strip() if match else entry
+            for number, (entry, match) in enumerate(zip(class_names, matches))}
+
+
+def named(detections: Detections, settings: Settings) -> Detections:
+    """Return detections whose classes have the names that ``class_names`` gives them."""
+    if not settings.class_names:
+        return detections
+    names = names_of(settings.class_names)
+    classes = np.empty(len(detections), dtype=object)
+    classes[:] = [names.get(str(one), one) for one in detections.class_id]
+    return replace(detections, class_id=classes)
+
+
+def normalised(detections: Detections) -> NDArray[np.bool_]:
+    """Return (N,) bool: boxes in shares of the image (0 to 1), which cannot be pixels."""
+    corner, size = detections.tlwh[:, :2], detections.tlwh[:, 2:]
+    small: NDArray[np.bool_] = (
+        (size <= 1.0) & (corner >= -1.0) & (corner + size <= 2.0)).all(axis=1)
+    return small
+
+
 def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict[str, int]]:
     """
     Return the detections worth tracking, best score first, and how many were left out and why.
 
-    Invalid boxes, other classes, low scores and low boxes go first. Of the others those that
-    overlap with a better one are left out until ``max_detections`` are found.
+    Boxes that cannot be pixels, other classes, low scores and low boxes go first. Of the others
+    those that overlap with a better one are left out until ``max_detections`` are found.
     """
     ignored: dict[str, int] = {}
 
@@ -28,8 +58,12 @@ def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict
             detections = detections.select(mask)
 
     keep('invalid', detections.valid())
+    keep('normalised', ~normalised(detections))
+    detections = named(detections, settings)
     if settings.classes:
-        keep('class', np.isin(detections.class_id.astype(str), settings.classes))
+        names = names_of(settings.class_names)
+        chosen = [*settings.classes, *(names.get(one, one) for one in settings.classes)]
+        keep('class', np.isin(detections.class_id.astype(str), chosen))
     keep('confidence', detections.score >= min(settings.low_confidence, settings.min_confidence))
     keep('height', detections.tlwh[:, 3] >= settings.min_box_height)
     order, hidden = non_max_suppression(

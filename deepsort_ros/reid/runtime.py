@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -68,7 +69,7 @@ def compute_where_launched() -> None:
         return
     os.environ[CONF_VARIABLE] = 'pipeline:False'
     try:
-        with _stdout_to_stderr():
+        with _without_its_configuration():
             run_first_operator()
     finally:
         del os.environ[CONF_VARIABLE]
@@ -171,16 +172,21 @@ class _OfHal:
 
 
 @contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Send what libraries print where it spoils no output: MindSpore tells its configuration."""
-    if sys.stdout is None:  # a process without one, where 1 may be any file
+def _without_its_configuration() -> Iterator[None]:
+    """Keep back the line in which MindSpore prints its configuration; the rest goes to stderr."""
+    if sys.stdout is None or sys.stderr is None:  # where 1 and 2 may be any file
         yield
         return
     sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+    with tempfile.TemporaryFile() as printed:
+        kept = os.dup(1)
+        os.dup2(printed.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            printed.seek(0)
+            for line in printed.read().decode(errors='replace').splitlines():
+                if CONF_VARIABLE not in line:
+                    print(line, file=sys.stderr)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TypeAlias
 
+import numpy as np
+
 from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import FrameResult
 from deepsort_ros.pipeline import Pipeline
@@ -21,6 +23,7 @@ from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import TrackArray
 from deepsort_ros.ros.messages.world import write_positions
 from deepsort_ros.ros.world_inputs import Sight
+from deepsort_ros.tracking import Detections
 from deepsort_ros.world.world import Positions
 
 ImageMessage: TypeAlias = Image | CompressedImage
@@ -36,6 +39,7 @@ class Tracked:
     :param result: of the pipeline.
     :param image_error: why the image could not be read, naming field and value.
     :param world_problems: why it has no position, or a worse one, by input.
+    :param outside: detections whose box lies outside the image.
     :param positions: of the tracks of the message, None without ``world``.
     :param stage_seconds: time spent, by stage: ``read``, ``filter``, ``encode``, ``track``,
         ``write``.
@@ -48,6 +52,7 @@ class Tracked:
     stage_seconds: dict[str, float]
     world_problems: dict[str, str] = field(default_factory=dict)
     positions: Positions | None = None
+    outside: int = 0
 
 
 def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray | None,
@@ -67,9 +72,8 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         error = str(problem)
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
     view, problems = (None, {}) if sight is None else sight.view(size)
-    frame = Frame(nanoseconds(image.header.stamp),
-                  None if detections is None else read_any(detections), pixels, encoding,
-                  view)
+    found = None if detections is None else read_any(detections)
+    frame = Frame(nanoseconds(image.header.stamp), found, pixels, encoding, view)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)
     stages.update(result.stage_seconds)
@@ -84,4 +88,12 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
             positions = result.positions.select(chosen)
             write_positions(message, positions, settings.fixed_frame)
         stages['write'] = time.perf_counter() - start
-    return Tracked(message, frame, result, error, stages, problems, positions)
+    return Tracked(message, frame, result, error, stages, problems, positions,
+                   0 if found is None or pixels is None else _outside(found, size))
+
+
+def _outside(detections: Detections, size: tuple[int, int]) -> int:
+    """Return how many boxes show nothing of an image of a width and height in pixels."""
+    valid = detections.tlwh[detections.valid()]
+    corner, opposite = valid[:, :2], valid[:, :2] + valid[:, 2:]
+    return int(np.count_nonzero((opposite <= 0).any(axis=1) | (corner >= size).any(axis=1)))

@@ -15,6 +15,7 @@ from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.frames import ImageMessage
+from deepsort_ros.ros.health.losses import Losses
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.detectors import message_class
@@ -59,6 +60,8 @@ class Inputs:
         self._stamps = Stamps()
         self._evidence = StampEvidence(settings.detections_delay)
         self._clock_went_back = -math.inf
+        self._losses = Losses()
+        self._size = 0
 
     @property
     def counts(self) -> PairingCounts:
@@ -69,9 +72,19 @@ class Inputs:
         """Return how many messages wait for their partner."""
         return self._pairer.waiting()
 
-    def problem(self) -> str:
-        """Return in words that pairs are systematically off, or nothing."""
-        return self._evidence.problem(self._pairer.rhythm.image_interval)
+    def problems(self) -> list[str]:
+        """
+        Return in words that pairs are systematically off, or that images are missing.
+
+        To be asked about once a second.
+        """
+        rhythm = self._pairer.rhythm
+        found = [self._evidence.problem(rhythm.image_interval)]
+        if 'image' in self._report.subscriptions:
+            found.append(self._losses.problem(
+                time.monotonic(), self.counts, rhythm.gaps,
+                self._report.subscriptions['image'].topic_name, self._size))
+        return [problem for problem in found if problem]
 
     def subscribe(self) -> None:
         """Subscribe to both topics."""
@@ -87,7 +100,7 @@ class Inputs:
     def unsubscribe(self) -> None:
         """Take no more messages; what waits stays."""
         for subscription in self._report.subscriptions.values():
-            subscription.destroy()
+            subscription.end()
         self._report.subscriptions.clear()
 
     def follow(self) -> None:
@@ -103,6 +116,7 @@ class Inputs:
     def clear(self) -> None:
         """Forget the messages that wait."""
         self._pairer.clear()
+        self._losses = Losses()
 
     def clock_jumped(self) -> None:
         """Forget what waits with a stamp that has not come yet: the clock went back."""
@@ -127,6 +141,8 @@ class Inputs:
             if name == 'image':
                 self._report.monitor.drop('disabled')
             return
+        if name == 'image':
+            self._size = len(message.data)
         # Without /clock, sim time stands at zero.
         received = self._node.get_clock().now().nanoseconds or time.time_ns()
         stamp, missing = self._stamps.of(message, received)

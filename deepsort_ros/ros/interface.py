@@ -3,6 +3,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# In the meaning of topics that are not always there.
+ONLY_WITH = 'only with'
+
 
 class Topic(NamedTuple):
     """A topic: name, type, whether the node publishes or subscribes, what it carries."""
@@ -23,8 +26,7 @@ class Service(NamedTuple):
 
 TOPICS = (
     Topic('image', 'sensor_msgs/msg/Image', 'in',
-          'any common encoding, padded rows included; best effort, so that every publisher '
-          'connects'),
+          'any common encoding, padded rows included; as reliable as its publishers are'),
     Topic('image/compressed', 'sensor_msgs/msg/CompressedImage', 'in',
           'JPEG or PNG, instead of `image` with `image_transport: compressed`'),
     Topic('detections', 'vision_msgs/msg/Detection2DArray', 'in',

@@ -5,6 +5,7 @@ Only the standard library is imported before signals are taken care of: the rest
 """
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from deepsort_ros.children import end_children
 
@@ -59,6 +61,50 @@ class Stop:
         leave(0)  # the main thread hangs in foreign code
 
 
+class Version(argparse.Action):
+    """Print the version of the package."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        """Look it up only now."""
+        print(f'{parser.prog} {version()}')
+        parser.exit()
+
+
+def version() -> str:
+    """Return the version of the package."""
+    from importlib import metadata
+    try:
+        return metadata.version('deepsort_ros')
+    except metadata.PackageNotFoundError:  # built by colcon
+        from xml.etree import ElementTree
+
+        from deepsort_ros.resources import share_path
+        return ElementTree.parse(share_path('package.xml')).findtext('version', 'unknown')
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of what is not for ROS."""
+    parser = argparse.ArgumentParser(
+        'tracker_node', '%(prog)s [--help] [--version] [--ros-args ...]', description=(
+            'Track the detections of an image stream, as a ROS 2 node. Topics and parameters come '
+            'after --ros-args: "-r image:=/camera/image_raw" names a topic, "-p max_age:=2.0" '
+            'sets a parameter, "--params-file FILE" many. "ros2 param describe /tracker max_age" '
+            'and docs/parameters.md explain them.'), allow_abbrev=False)
+    parser.add_argument('--version', action=Version, nargs=0, help='print the version and exit')
+    return parser
+
+
+def without_ros(arguments: list[str]) -> list[str]:
+    """Return the arguments that are not between ``--ros-args`` and ``--``."""
+    own, ros = [], False
+    for argument in arguments:
+        if ros or argument == '--ros-args':
+            ros = argument != '--'
+        else:
+            own.append(argument)
+    return own
+
+
 def leave(code: int) -> None:
     """End the process and those below it at once, past threads inside a device driver."""
     end_children()
@@ -81,6 +127,7 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
     from deepsort_ros.ros.cameras import create_nodes
     from deepsort_ros.ros.cameras import spin
     from deepsort_ros.ros.health.log import LibraryLog
+    from deepsort_ros.ros.tracker_node import TrackerNode
     from deepsort_ros.serving.shared_encoder import SharedEncoder
     from deepsort_ros.settings import SettingError
 
@@ -98,15 +145,17 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
         rclpy.try_shutdown()
         return 1
     library = LibraryLog(nodes[0].get_logger())
+
+    def active(node: TrackerNode) -> None:
+        node.get_logger().info(
+            f'active: {node.describe()}, {time.monotonic() - start:.1f} s after start')
+
     try:
         for node in nodes:
-            if not node.settings.autostart:
-                node.get_logger().info('waiting to be configured')
-            elif node.autostart():
-                node.get_logger().info(
-                    f'active: {node.describe()}, {time.monotonic() - start:.1f} s after start')
+            if node.settings.autostart:
+                node.autostart(partial(active, node))
             else:
-                return 1
+                node.get_logger().info('waiting to be configured')
         spin(nodes)
     finally:
         network.stop()
@@ -114,7 +163,7 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
         for node in nodes:
             node.close()
         rclpy.try_shutdown()
-    return 0
+    return int(any(node.failed for node in nodes))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,8 +172,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     :param arguments: of ROS, the command line's by default.
     :returns: 0 after a signal, at whatever moment; 1 when a parameter is not acceptable, 2
-        when a ROS argument is not.
+        when an argument is not.
     """
+    parser().parse_args(without_ros(sys.argv[1:] if arguments is None else arguments))
     stop = Stop()
     try:
         code = run(stop, arguments)

@@ -38,7 +38,9 @@ class PairingCounts:
         handed out without.
     :param image_without_detections: images evicted, or overtaken by a newer pair.
     :param detections_without_image: detections evicted, or overtaken by a newer pair.
+    :param detections_behind: of them, those whose image had come and had to make room.
     :param duplicates: messages whose stamp already waited, or was paired, on the same input.
+    :param duplicate_detections: of them, those that are detections.
     :param cleared: messages that waited when time jumped back.
     :param jumps: jumps back seen, each input on its own.
     """
@@ -49,7 +51,9 @@ class PairingCounts:
     detections_late: int = 0
     image_without_detections: int = 0
     detections_without_image: int = 0
+    detections_behind: int = 0
     duplicates: int = 0
+    duplicate_detections: int = 0
     cleared: int = 0
     jumps: int = 0
 
@@ -72,6 +76,7 @@ class _Input(dict[int, tuple[float, object]]):
         super().__init__()
         self.last: int | None = None
         self.paired: deque[int] = deque(maxlen=REMEMBERED)
+        self.crowded_out: deque[int] = deque(maxlen=REMEMBERED)
 
 
 class Pairer(Generic[Image, DetectionArray]):
@@ -184,6 +189,7 @@ class Pairer(Generic[Image, DetectionArray]):
             self.rhythm.image(stamp)
         if stamp in own or stamp in own.paired:
             self.counts.duplicates += 1
+            self.counts.duplicate_detections += own is self._detections
             return None
         if own is self._detections:
             self.rhythm.answered(stamp)
@@ -204,7 +210,9 @@ class Pairer(Generic[Image, DetectionArray]):
             return None
         own[stamp] = now, message
         if len(own) > self.depth:
-            self._drop(own, next(iter(own)))
+            oldest = next(iter(own))
+            own.crowded_out.append(oldest)
+            self._drop(own, oldest)
         return None
 
     def _partner(self, stamp: int, other: _Input) -> int | None:
@@ -242,6 +250,7 @@ class Pairer(Generic[Image, DetectionArray]):
         self.counts.cleared += len(waiting)
         waiting.clear()
         waiting.paired.clear()
+        waiting.crowded_out.clear()
 
     def _drop_before(self, waiting: _Input, stamp: int) -> None:
         for old in [s for s in waiting if s < stamp]:
@@ -251,6 +260,7 @@ class Pairer(Generic[Image, DetectionArray]):
         _, message = waiting.pop(stamp)
         if waiting is self._detections:
             self.counts.detections_without_image += 1
+            self.counts.detections_behind += stamp in self._images.crowded_out
         elif self.keep_passed and (self._handed is None or stamp > self._handed):
             self._passed[stamp] = message
         else:

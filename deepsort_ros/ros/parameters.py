@@ -16,13 +16,18 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from deepsort_ros.ros.distro import given_parameters
 from deepsort_ros.ros.distro import on_parameters
+from deepsort_ros.ros.interface import ONLY_WITH
+from deepsort_ros.ros.interface import TOPICS
 from deepsort_ros.settings import default
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS
 from deepsort_ros.settings import TYPES
+from deepsort_ros.settings import unknown_words
 
+OVERRIDE = 'qos_overrides.'
 ROS_TYPES = {bool: 'bool', int: 'int', float: 'double', str: 'string',
              tuple[int, ...]: 'int[]', tuple[str, ...]: 'string[]'}
 
@@ -79,6 +84,24 @@ def declare(node: Node) -> Settings:
         node.declare_parameter(name, ros_value(getattr(settings, name)), descriptor(name),
                                ignore_override=True)
     return settings
+
+
+def unknown(node: Node) -> str:
+    """Return in words which parameters a node is given that do not exist, or nothing."""
+    names = [name for name in given_parameters(node)
+             if not node.has_parameter(name) and not name.startswith(OVERRIDE)]
+    return unknown_words(sorted(names), ('use_sim_time',))
+
+
+def unknown_overrides(node: Node) -> str:
+    """Return in words which QoS overrides fit no publisher or subscription, or nothing."""
+    optional = {node.resolve_topic_name(topic.name) for topic in TOPICS
+                if ONLY_WITH in topic.meaning} | {'/tf_static'}
+    known = [f'{OVERRIDE}{name}' for name in node.get_parameters_by_prefix(OVERRIDE[:-1])]
+    names = [name for name in given_parameters(node)
+             if name.startswith(OVERRIDE) and not node.has_parameter(name)
+             and name[len(OVERRIDE):].rsplit('.', 2)[0] not in optional]
+    return unknown_words(sorted(names), known)
 
 
 def on_change(node: Node, current: Callable[[], Settings],

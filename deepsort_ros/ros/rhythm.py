@@ -19,6 +19,8 @@ SILENCE = 2.0
 SHARE = 0.9
 # With fewer intervals between answers the next one may still be longer.
 ENOUGH = 5
+# By how much, in images, a gap of a steady stream may differ from a whole number of images.
+STEADY = 0.25
 # Nanoseconds after a first answer in which it is unknown when the second is due.
 UNKNOWN = NANOSECONDS
 
@@ -56,6 +58,17 @@ class Rhythm:
     def image_interval(self) -> int | None:
         """Return the usual time from image to image, None while unknown."""
         return sorted(self._images)[len(self._images) // 2] if self._images else None
+
+    @property
+    def gaps(self) -> float:
+        """Return the share of images missing from a steady stream, 0.0 while nobody knows."""
+        usual = self.image_interval
+        if usual is None or len(self._images) < ENOUGH:
+            return 0.0
+        steps = [interval / usual for interval in self._images]
+        missing = sum(round(step) - 1 for step in steps
+                      if step >= 1.5 and abs(step - round(step)) <= STEADY)
+        return missing / (missing + len(steps))
 
     @property
     def interval(self) -> int | None:

@@ -57,10 +57,10 @@ class Subscribed:
         """Ask for what the publishers offer; to be called now and then."""
         wanted = self._wanted()
         if not self._fixed and wanted != self.qos_profile.reliability:
-            self.destroy()
+            self.end()
             self._subscription = self._subscribe(wanted)
 
-    def destroy(self) -> None:
+    def end(self) -> None:
         """Take no more messages."""
         self._node.destroy_subscription(self._subscription)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,7 @@ from deepsort_ros.ros.health.qos import publisher_events
 from deepsort_ros.ros.health.qos import reliable_qos
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.inputs import Inputs
+from deepsort_ros.ros.lifecycle import refuse_impossible_transitions
 from deepsort_ros.ros.messages.annotations import write_annotations
 from deepsort_ros.ros.messages.conversions import write_mirror
 from deepsort_ros.ros.messages.overlay import Overlay
@@ -52,8 +54,9 @@ FIRST_SESSIONS = 2**31
 # Seconds that a reset waits for the frame at work before it answers, and that a clean-up does.
 ANSWER = 1.0
 HANGING = 5.0
-# Steady seconds between two looks for images whose detections are overdue, and at what the
-# publishers of the inputs offer.
+# Steady seconds between two looks whether the network is loaded, for images whose detections are
+# overdue, and at what the publishers of the inputs offer.
+LOADED = 0.05
 PATIENCE = 0.02
 FOLLOW = 0.2
 
@@ -75,7 +78,10 @@ class TrackerNode(LifecycleNode):
         :param network: shared by all nodes of the process.
         """
         super().__init__('tracker', **node_options)
+        refuse_impossible_transitions(self)
         self._settings = parameters.declare(self)
+        if unknown := parameters.unknown(self):
+            self.get_logger().warning(f'parameters that do not exist are ignored: {unknown}')
         network.agree(self._settings)
         self._pipeline = Pipeline(self._settings, None, session=secrets.randbelow(FIRST_SESSIONS))
         self._appearance = Appearance(
@@ -83,6 +89,8 @@ class TrackerNode(LifecycleNode):
         self._overlay = Overlay()
         self._configured = False
         self._active = False
+        self.failed = False
+        self._loaded = threading.Event()
         self._last_tracked: int | None = None
         self._report = SelfReport(self)
         self._monitor = self._report.monitor
@@ -100,9 +108,37 @@ class TrackerNode(LifecycleNode):
         """Return the settings in force."""
         return self._settings
 
-    def autostart(self) -> bool:
-        """Configure and activate; False when a transition failed or ROS was shut down."""
-        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
+    def autostart(self, active: Callable[[], object]) -> None:
+        """
+        Configure now, and activate once the network is loaded, or after ``load_wait``.
+
+        The node has to spin meanwhile, so that it answers. A transition that fails shuts ROS down
+        and sets ``failed``.
+
+        :param active: called when the node is active.
+        """
+        started = time.monotonic()
+        if self.trigger_configure() != SUCCESS:
+            self._fail()
+            return
+
+        def go_on() -> None:
+            waits = time.monotonic() - started < self._settings.load_wait
+            if self._active or not self._configured:
+                timer.cancel()  # somebody else drives the lifecycle
+            elif self._loaded.is_set() or not waits:
+                timer.cancel()
+                if self.trigger_activate() == SUCCESS:
+                    active()
+                else:
+                    self._fail()
+
+        timer = self.create_timer(LOADED, go_on, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        go_on()
+
+    def _fail(self) -> None:
+        self.failed = True
+        self.context.try_shutdown()
 
     def close(self, timeout: float = 2.0) -> bool:
         """Stop the worker, destroy the node; False when the worker did not end in time [s]."""
@@ -124,7 +160,7 @@ class TrackerNode(LifecycleNode):
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Create publishers and services, load and compile the network."""
+        """Create publishers and services, begin to load the network."""
         common = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
         # What is derived from the tracks follows when `tracks` is remapped.
         tracks = self.resolve_topic_name('tracks')
@@ -148,24 +184,21 @@ class TrackerNode(LifecycleNode):
         if self._settings.assume_empty_after:
             self._timers.append(
                 self.create_timer(PATIENCE, self._inputs.assume_empty, clock=steady))
-        # Loaded by the thread that uses it; here only the wait, which a shutdown ends.
+        # Loaded by the thread that uses it, while this one answers.
         self._configured = True
-        loaded = self._appearance.join(self._settings)
-        started = time.monotonic()
-        while not loaded.wait(0.05):
-            if not self.context.ok():
-                return FAILURE
-            if time.monotonic() - started >= self._settings.load_wait:
-                self.get_logger().warning(
-                    f'tracking by motion and overlap until the network is there '
-                    f'({self._appearance.describe().get("loading", "not loaded yet")})')
-                break
+        self._loaded = self._appearance.join(self._settings)
         return SUCCESS
 
     @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         self._inputs.subscribe()
+        if unknown := parameters.unknown_overrides(self):
+            self.get_logger().warning(f'qos_overrides that fit nothing are ignored: {unknown}')
+        if not self._loaded.is_set():
+            self.get_logger().warning(
+                f'tracking by motion and overlap until the network is there '
+                f'({self._appearance.describe().get("loading", "not loaded yet")})')
         self._world.activate()
         self._monitor.activated()
         self._active = True
@@ -239,7 +272,8 @@ class TrackerNode(LifecycleNode):
         self._worker.request(lambda: self._pipeline.apply(settings))
         self._world.apply(settings)
         if self._configured:
-            self._appearance.join(settings)
+            # In the order of the changes, between two frames.
+            self._worker.request(partial(self._appearance.join, settings))
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         done, sessions = self._restart()
@@ -302,7 +336,7 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._report.diagnostics(
-            stamp_problem=self._inputs.problem(),
+            problems=self._inputs.problems(),
             active=self._active, enabled=self._inputs.enabled, pairing=self._inputs.counts,
             waiting_pairs=self._inputs.waiting(), queue=self._worker.waiting(),
             session=self._pipeline.session, world=self._world.situation(),

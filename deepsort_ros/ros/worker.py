@@ -52,7 +52,7 @@ class Worker:
         self._dropped = dropped
         self._failed = failed
         self._jobs: deque[Job] = deque()
-        self._requests: deque[Callable[[], None]] = deque()
+        self._requests: deque[Callable[[], object]] = deque()
         self._changed = threading.Condition()
         self._arrivals: deque[float] = deque(maxlen=ARRIVALS)
         self._stopping = False
@@ -100,7 +100,7 @@ class Worker:
         for _ in range(dropped):
             self._dropped()
 
-    def request(self, action: Callable[[], None]) -> threading.Event:
+    def request(self, action: Callable[[], object]) -> threading.Event:
         """Run something between two jobs; the event is set when it is done."""
         done = threading.Event()
 

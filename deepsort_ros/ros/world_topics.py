@@ -135,7 +135,7 @@ class WorldTopics:
             if self._inputs.depth_wanted:
                 wanted['depth'] = (Image, 'depth', self._on_depth, {})
         for name in self._subscriptions.keys() - wanted.keys():
-            self._subscriptions.pop(name).destroy()
+            self._subscriptions.pop(name).end()
         for name in wanted.keys() - self._subscriptions.keys():
             kind, topic, callback, qos = wanted[name]
             self._subscriptions[name] = Subscribed(

@@ -74,9 +74,14 @@ class Appearance:
         return {**facts, 'failures': str(self._failures)} if facts else {}
 
     def join(self, settings: Settings) -> threading.Event:
-        """Have the network loaded if it is needed; the event is set when that was tried."""
+        """
+        Have the network loaded if it is needed, else let go of it.
+
+        :returns: an event that is set when that was tried.
+        """
         if settings.appearance != 'off':
             return self._network.join(self, settings)
+        self.leave()
         done = threading.Event()
         done.set()
         return done

@@ -16,9 +16,15 @@ class Loading:
     Used as a context manager it logs, every ``REPEAT`` seconds, how long the step has taken.
     """
 
-    def __init__(self, log: Callable[[str], object]) -> None:
-        """Log by a function that takes a line of text."""
+    def __init__(self, log: Callable[[str], object],
+                 detail: Callable[[str], object] | None = None) -> None:
+        """
+        Log by a function that takes a line of text.
+
+        :param detail: takes the steps after the first, unless they take long.
+        """
         self._log = log
+        self._detail = detail or log
         self._step: tuple[str, float] | None = None
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -31,8 +37,9 @@ class Loading:
 
     def step(self, text: str) -> None:
         """Begin a step and log it."""
+        first = self._step is None
         self._step = text, time.monotonic()
-        self._log(text)
+        (self._log if first else self._detail)(text)
 
     def __enter__(self) -> Loading:
         """Start to log."""

@@ -261,7 +261,7 @@ class SharedEncoder:
                 raise SystemExit  # ends this thread, without a word
             self._loading.step(text)
 
-        self._loading = Loading(partial(_log.log, level, '%s'))
+        self._loading = Loading(partial(_log.log, level, '%s'), partial(_log.debug, '%s'))
         assert self._settings is not None
         encoder, error = None, None
         try:

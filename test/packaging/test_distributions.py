@@ -44,6 +44,7 @@ EVERYWHERE = {
     'launch.substitutions': {'LaunchConfiguration', 'PathJoinSubstitution'},
     'launch_ros.actions': {'Node'},
     'launch_ros.substitutions': {'FindPackageShare'},
+    'lifecycle_msgs.srv': {'ChangeState'},
     'rcl_interfaces.msg': {
         'FloatingPointRange', 'IntegerRange', 'ParameterDescriptor', 'SetParametersResult'},
     'rclpy': {'create_node', 'init', 'logging', 'ok', 'try_shutdown'},
@@ -55,12 +56,10 @@ EVERYWHERE = {
     'rclpy.node': {'Node'},
     'rclpy.parameter': {'Parameter'},
     'rclpy.qos': {'qos_check_compatible', 'qos_policy_name_from_kind', 'QoSCompatibility',
-                  'QoSDurabilityPolicy', 'QoSProfile',
-                  'QoSReliabilityPolicy'},
+                  'QoSDurabilityPolicy', 'QoSPolicyKind', 'QoSProfile', 'QoSReliabilityPolicy'},
     'rclpy.qos_overriding_options': {'QoSOverridingOptions'},
     'rclpy.serialization': {'deserialize_message', 'serialize_message'},
     'rclpy.signals': {'SignalHandlerOptions'},
-    'rclpy.subscription': {'Subscription'},
     'sensor_msgs.msg': {'CameraInfo', 'CompressedImage', 'Image'},
     'std_msgs.msg': {'ColorRGBA', 'Header'},
     'std_srvs.srv': {'SetBool', 'Trigger'},
@@ -79,16 +78,16 @@ SOMEWHERE = {
 }
 # Members of nodes, clocks, publishers and so on, in all distributions.
 MEMBERS = {
-    'add_node', 'add_on_set_parameters_callback', 'context', 'count_publishers',
-    'create_jump_callback', 'create_lifecycle_publisher', 'create_publisher', 'create_service',
-    'create_subscription', 'create_timer', 'declare_parameter', 'delta', 'depth',
-    'destroy_lifecycle_publisher', 'destroy_node', 'destroy_publisher', 'destroy_service',
-    'destroy_subscription', 'destroy_timer', 'get_clock', 'get_fully_qualified_name',
-    'get_logger', 'get_namespace', 'get_publishers_info_by_topic', 'get_subscription_count',
-    'nanoseconds', 'now', 'ok', 'on_activate', 'on_deactivate', 'publish',
-    'resolve_topic_name', 'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg',
-    'topic_name', 'trigger_activate', 'trigger_configure', 'try_shutdown',
-    'undeclare_parameter', 'unregister',
+    'add_node', 'add_on_set_parameters_callback', 'callback', 'cancel', 'context',
+    'count_publishers', 'create_jump_callback', 'create_lifecycle_publisher', 'create_publisher',
+    'create_service', 'create_subscription', 'create_timer', 'declare_parameter', 'delta',
+    'depth', 'destroy_lifecycle_publisher', 'destroy_node', 'destroy_publisher',
+    'destroy_service', 'destroy_subscription', 'destroy_timer', 'get_clock',
+    'get_fully_qualified_name', 'get_logger', 'get_namespace', 'get_parameters_by_prefix',
+    'get_publishers_info_by_topic', 'get_subscription_count', 'has_parameter', 'nanoseconds',
+    'now', 'ok', 'on_activate', 'on_deactivate', 'publish', 'reliability', 'resolve_topic_name',
+    'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg', 'topic_name',
+    'trigger_activate', 'trigger_configure', 'try_shutdown', 'undeclare_parameter', 'unregister',
     # Of other objects as well, which cannot be distinguished here.
     'init', 'name', 'publishers', 'reset', 'subscriptions', 'value',
 }

@@ -14,13 +14,14 @@ CORE = ('tracking',)
 PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'pipeline')
 FILES = (*PIPELINE, 'mot')
 NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
-ALL = (*NODE, 'bags', 'report', 'scene', 'commands', 'crops', 'demo', 'drive_demo', 'doctor',
-       'info', 'cli')
+ALL = (*NODE, 'parameter_files', 'bags', 'report', 'scene', 'commands', 'crops', 'demo',
+       'drive_demo', 'doctor', 'info', 'cli')
 ROOMS: dict[str, tuple[str, ...]] = {
     'tracking': (),
     'world': (),
     'scene': (),
     'settings': (),
+    'parameter_files': ('settings',),
     'resources': (),
     'motion': (),
     'kept_crops': (),

@@ -1,4 +1,7 @@
 """The node under a lifecycle manager, under sim time, and with start-up faults."""
+import subprocess
+import sys
+
 import live
 import pytest
 from lifecycle_msgs.msg import Transition
@@ -218,3 +221,45 @@ def test_an_input_is_as_reliable_as_its_publishers_are(start_node, graph, offere
     # Nobody is left that is best effort.
     graph.spin_until(lambda: asked() == {QoSReliabilityPolicy.RELIABLE})
     assert 'reliability' not in node.log()
+
+
+@pytest.mark.parametrize('arguments, code, words', [
+    (('--help',), 0, '--params-file FILE'), (('--version',), 0, 'tracker_node 0.'),
+    (('image:=/camera/image_raw',), 2, 'unrecognized arguments: image:=/camera/image_raw'),
+    (('--max-age', '--ros-args', '-p', 'n_init:=1'), 2, 'unrecognized arguments: --max-age'),
+    (('--ros-args', '-p', 'n_init:=1', '--', 'front'), 2, 'unrecognized arguments: front')])
+def test_what_is_not_for_ros_is_answered_or_refused(tmp_path, arguments, code, words):
+    done = subprocess.run(
+        [sys.executable, '-m', 'deepsort_ros.ros.main', *arguments], cwd=live.ROOT,
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and words in done.stdout + done.stderr
+
+
+def test_parameters_and_overrides_that_do_not_exist_are_told_with_the_closest(
+        start_node, tmp_path):
+    file = tmp_path / 'my.yaml'
+    file.write_text("""/**:
+  ros__parameters:
+    min_confidense: 0.3
+    n_init: 1
+    qos_overrides:
+      /trakcs: {publisher: {reliability: best_effort}}
+      /camera_info: {subscription: {reliability: best_effort}}
+""")
+    node = start_node('--params-file', str(file), '-p', 'max_aeg:=2.0', '-p', 'zzz:=1',
+                      '-p', 'use_sim_tiem:=true', appearance='off')
+    node.wait_for('active:')
+    ignored, overrides = (line for line in node.log().splitlines() if 'WARN' in line)
+    assert ('max_aeg (did you mean max_age?), min_confidense (did you mean min_confidence?), '
+            'use_sim_tiem (did you mean use_sim_time?), zzz') in ignored
+    assert overrides.endswith('qos_overrides./trakcs.publisher.reliability (did you mean '
+                              'qos_overrides./tracks.publisher.reliability?)')
+
+
+def test_remapping_tracks_moves_all_that_is_derived_from_them(start_node, graph):
+    start_node('-r', '__ns:=/moved', '-r', 'tracks:=people', appearance='off',
+               world='ground').wait_for('active:')
+    for derived in ('', '/detections', '/annotations', '/world', '/markers'):
+        topic = f'/moved/people{derived}'
+        graph.spin_until(lambda topic=topic: graph.node.count_publishers(topic))
+    assert not graph.node.count_publishers('/moved/tracks')

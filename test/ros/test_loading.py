@@ -3,6 +3,9 @@ import shutil
 
 import live
 from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import GetState
 from std_srvs.srv import Trigger
 
 from deepsort_ros.resources import share_path
@@ -78,3 +81,30 @@ def test_a_start_that_does_not_wait_tracks_by_motion_until_the_network_is_there(
     assert len(tracking.track()[0].tracks) == 1
     tracking.status('appearance', lambda status: status.message == 'always on CPU', 60.0)
     assert node.stop() == 0
+
+
+def test_while_the_network_loads_the_lifecycle_answers(start_node, graph):
+    node = start_node(device='CPU')
+    node.wait_for('loading the appearance network')
+    state = graph.call(GetState, '/tracker/get_state', GetState.Request()).current_state.label
+    assert 'active: ' not in node.log() and state == 'inactive'
+    node.wait_for('active: ')
+
+
+def test_a_manager_has_its_answer_before_the_network_is_loaded(start_node, graph):
+    node = start_node(device='CPU', autostart='false', n_init=1)
+    node.wait_for('waiting to be configured')
+    for number in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        assert graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
+            transition=Transition(id=number))).success
+    assert 'tracking by motion and overlap until the network is there' in node.log()
+    tracking = live.Tracking(graph)
+    assert len(tracking.track()[0].tracks) == 1
+    tracking.status('appearance', lambda status: status.message == 'always on CPU', 60.0)
+
+
+def test_a_start_takes_two_lines(start_node):
+    node = start_node(device='CPU')
+    node.wait_for('active: ')
+    first, last = node.log().splitlines()
+    assert 'loading the appearance network (bundled)' in first and 'active: device CPU' in last

@@ -3,6 +3,8 @@ import live
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.msg import ParameterValue
@@ -20,7 +22,9 @@ from visualization_msgs.msg import ImageMarker
 
 from deepsort_ros.ros.interface import SERVICES
 from deepsort_ros.ros.interface import TOPICS
+from deepsort_ros.ros.messages.conversions import write_detections
 from deepsort_ros.settings import SPECS
+from deepsort_ros.tracking import Detections
 
 STEP_BACK = 100_000_000
 DOUBLE, STRING = ParameterType.PARAMETER_DOUBLE, ParameterType.PARAMETER_STRING
@@ -120,11 +124,13 @@ def test_enable_false_ignores_messages_until_true(tracking, graph):
     QoSDurabilityPolicy.VOLATILE, QoSDurabilityPolicy.TRANSIENT_LOCAL])
 def test_every_kind_of_publisher_connects(tracking, graph, reliability, durability):
     qos = QoSProfile(depth=10, reliability=reliability, durability=durability)
-    tracking.images, tracking.detections = (
-        graph.publisher(kind, topic, qos)
-        for kind, topic in ((Image, '/image'), (Detection2DArray, '/detections')))
+    tracking.images, tracking.detections = publishers = [
+        graph.node.create_publisher(kind, topic, qos)
+        for kind, topic in ((Image, '/image'), (Detection2DArray, '/detections'))]
     tracking.connect()
     assert len(tracking.track()[0].tracks) == 1
+    for publisher in publishers:
+        graph.node.destroy_publisher(publisher)
 
 
 def test_mirror_annotations_and_overlay_are_published_while_somebody_listens(tracking, graph):
@@ -232,6 +238,44 @@ def test_nan_boxes_are_ignored_counted_and_told(tracking, node):
     assert len(array.tracks) == 1
     assert int(tracking.values('tracking')['ignored_invalid']) == before + 2
     assert '2 of 3 detections ignored' in node.log()
+
+
+def test_boxes_in_shares_of_the_image_are_ignored_counted_and_told(tracking, node):
+    before = int(tracking.values('tracking').get('ignored_normalised', 0))
+    array, = tracking.track(1, boxes=((10, 10, 8, 16), (0.4, 0.5, 0.1, 0.3), (0, 0, 1, 1)))
+    assert len(array.tracks) == 1
+    status = tracking.status('tracking', lambda s: 'shares of the image' in s.message or int({
+        v.key: v.value for v in s.values}.get('ignored_normalised', 0)) == before + 2)
+    assert int({v.key: v.value for v in status.values}['ignored_normalised']) == before + 2
+    assert '2 of 3 detections ignored: their boxes are no pixels' in node.log()
+
+
+def test_boxes_outside_the_image_are_counted_and_told(tracking, node):
+    before = int(tracking.values('tracking')['outside_image'])
+    tracking.track(1, boxes=((10, 10, 8, 16), (640, 100, 80, 160), (-30, 5, 20, 20)))
+    assert int(tracking.values('tracking')['outside_image']) == before + 2
+    assert 'detections lie outside their image' in node.log()
+
+
+def test_a_second_message_for_an_image_is_counted_and_told(tracking, graph):
+    before = int(tracking.values('inputs')['pairing_duplicate_detections'])
+    tracking.track()
+    tracking.detections.publish(write_detections(
+        Detections.from_arrays([(30, 10, 8, 16)]), tracking.tracks[-1].header))
+    status = tracking.status('inputs', lambda s: 'send all in one message' in s.message)
+    assert status.level == DiagnosticStatus.WARN
+    assert int({v.key: v.value for v in status.values}[
+        'pairing_duplicate_detections']) == before + 1
+
+
+@pytest.mark.parametrize('transition', [
+    Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_CLEANUP, 250])
+def test_a_transition_that_is_not_possible_is_refused_and_told(tracking, graph, node, transition):
+    answer = graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
+        transition=Transition(id=transition)))
+    assert not answer.success
+    assert f'transition {transition} is refused in state active' in node.log()
+    assert len(tracking.track()[0].tracks) == 1
 
 
 def test_of_ten_thousand_detections_the_best_are_used_and_it_is_told(tracking, node):

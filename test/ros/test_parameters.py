@@ -7,9 +7,9 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from deepsort_ros.parameter_files import read_parameter_file
 from deepsort_ros.ros import parameters
 from deepsort_ros.ros import tables
-from deepsort_ros.settings import read_parameter_file
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import Settings
 from deepsort_ros.settings import SPECS

@@ -53,7 +53,7 @@ def test_while_it_imports(start_node, number, delay):
 @pytest.mark.parametrize('number, text', [
     (signal.SIGINT, 'loading the appearance network'), (signal.SIGTERM, 'for batches of 1')])
 def test_while_it_loads_and_compiles_the_network(start_node, number, text):
-    node = start_node(batch_buckets=BUCKETS)
+    node = start_node('--log-level', 'debug', '--log-level', 'rcl:=info', batch_buckets=BUCKETS)
     node.wait_for(text)
     end(node, number)
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections import deque
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
@@ -35,6 +36,15 @@ DROPPED = {
     'disabled': 'arrived, or waited, while tracking was disabled',
     'failed': 'processing it raised an error',
 }
+
+# Detections that are never meant to be ignored.
+IGNORED = {
+    'invalid': 'ignored: box or score is NaN or infinite, or the box has no area',
+    'normalised': 'ignored: their boxes are no pixels, but shares of the image from 0 to 1; the '
+                  'detector must multiply them by the size of its image',
+}
+OUTSIDE = ('lie outside their image and have no appearance: does the detector see images of '
+           'another size?')
 
 
 @dataclass
@@ -66,7 +76,7 @@ class Situation:
     What the node knows at the time of a report and the monitor does not.
 
     :param clock_problem: in words, why the node's clock cannot be used.
-    :param stamp_problem: in words, why pairs may be of the wrong image.
+    :param problems: in words, why pairs may be of the wrong image, and what does not arrive.
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
     :param world: warnings, what is fine and numbers of the positions, None when not wanted.
@@ -87,7 +97,7 @@ class Situation:
     appearance: Mapping[str, str]
     appearance_error: str | None
     clock_problem: str = ''
-    stamp_problem: str = ''
+    problems: Sequence[str] = ()
     world: tuple[list[str], str, Mapping[str, Any]] | None = None
 
 
@@ -106,6 +116,7 @@ class Monitor:
     crops: int = 0
     confirmed: int = 0
     limited: int = 0
+    outside: int = 0
 
     def __post_init__(self) -> None:
         """Start the clocks."""
@@ -114,7 +125,8 @@ class Monitor:
         self._started = self._reported = time.monotonic()
         self._paired_at = self._started
         self._before: Counter[str] = Counter()
-        self._errors_before = 0
+        self._errors_before = self._outside_before = 0
+        self._ignored_before: Counter[str] = Counter()
         self._unstamped_before: Counter[str] = Counter()
         self._pairing_before = PairingCounts()
 
@@ -167,11 +179,13 @@ class Monitor:
         return statuses
 
     def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
-        warnings = [problem for problem in (now.clock_problem, now.stamp_problem) if problem]
+        warnings = [problem for problem in (now.clock_problem, *now.problems) if problem]
         errors: list[str] = []
         silent = False
         assumed = now.pairing.assumed_empty - self._pairing_before.assumed_empty
         late = now.pairing.detections_late - self._pairing_before.detections_late
+        twice = now.pairing.duplicates - self._pairing_before.duplicates
+        merged = now.pairing.duplicate_detections - self._pairing_before.duplicate_detections
         for name, entry in self.inputs.items():
             topic, publishers = now.topics[name], now.publishers[name]
             silence = clock - max(entry.last or 0.0, self._started)
@@ -196,6 +210,12 @@ class Monitor:
         if late:
             warnings.append(f'{late} detections came later than assume_empty_after: it must '
                             f'exceed the lag of the detector')
+        if merged:
+            warnings.append(f'{merged} detections messages had the stamp of one before: of '
+                            f'several for one image the first is used, have the detector send '
+                            f'all in one message')
+        if twice - merged:
+            warnings.append(f'{twice - merged} images had the stamp of one before and are ignored')
         if self.image_errors != self._errors_before:
             self._errors_before = self.image_errors
             warnings.append(f'images cannot be read ({self.last_image_error})')
@@ -216,10 +236,18 @@ class Monitor:
                     for reason, count in fresh.items() if reason != 'disabled']
         if not now.enabled:
             warnings.append('disabled by the enable service')
+        boxes = self.ignored - self._ignored_before
+        self._ignored_before = self.ignored.copy()
+        warnings += [f'{boxes[reason]} detections {IGNORED[reason]}'
+                     for reason in IGNORED if boxes[reason]]
+        if self.outside != self._outside_before:
+            warnings.append(f'{self.outside - self._outside_before} detections {OUTSIDE}')
+            self._outside_before = self.outside
         values: dict[str, Any] = {
             'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
             'queue': now.queue, 'features': self.crops,
-            'features_limited': self.limited, 'confirmed': self.confirmed}
+            'features_limited': self.limited, 'confirmed': self.confirmed,
+            'outside_image': self.outside}
         values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
         values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
         for stage, samples in self._samples.items():

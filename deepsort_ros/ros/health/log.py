@@ -55,11 +55,11 @@ class LibraryLog(logging.Handler):
 
     def __init__(self, logger: Any) -> None:
         """Log by a logger of ROS until closed."""
-        super().__init__(logging.INFO)
+        super().__init__()
         self._logger = logger
         library = logging.getLogger(LIBRARY)
         library.addHandler(self)
-        library.setLevel(logging.INFO)
+        library.setLevel(logging.DEBUG)  # the logger of ROS has a level of its own
         library.propagate = False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -70,8 +70,10 @@ class LibraryLog(logging.Handler):
                 self._logger.error(record.getMessage())
             elif record.levelno >= logging.WARNING:
                 self._logger.warning(record.getMessage())
-            else:
+            elif record.levelno >= logging.INFO:
                 self._logger.info(record.getMessage())
+            else:
+                self._logger.debug(record.getMessage())
         except Exception:  # noqa: B902 as every handler: what is logged must not fail for it
             self.handleError(record)
 

@@ -9,7 +9,9 @@ from rclpy.node import Node
 
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.frames import Tracked
+from deepsort_ros.ros.health.diagnostics import IGNORED
 from deepsort_ros.ros.health.diagnostics import Monitor
+from deepsort_ros.ros.health.diagnostics import OUTSIDE
 from deepsort_ros.ros.health.diagnostics import Situation
 from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.health.qos import all_connect
@@ -93,9 +95,13 @@ class SelfReport:
         self.monitor.limited += result.limited
         self.monitor.tracked(tracks, result.crops, result.ignored)
         detections = 0 if job.detections is None else len(job.detections.detections)
-        if 'invalid' in result.ignored:
-            self._log.warn('invalid', f'{result.ignored["invalid"]} of {detections} detections '
-                           f'ignored: box or score is NaN or infinite, or the box has no area')
+        for reason, words in IGNORED.items():
+            if reason in result.ignored:
+                self._log.warn(
+                    reason, f'{result.ignored[reason]} of {detections} detections {words}')
+        if tracked.outside:
+            self.monitor.outside += tracked.outside
+            self._log.warn('outside', f'{tracked.outside} of {detections} detections {OUTSIDE}')
         if 'max_detections' in result.ignored:
             self._log.warn('max_detections', f'{detections} detections in one image: only the '
                            f'best {settings.max_detections} are used (max_detections)')

@@ -8,6 +8,7 @@ from sensor_msgs.msg import Image
 
 from deepsort_ros.mot.rendering import draw_tracks
 from deepsort_ros.mot.rendering import Trails
+from deepsort_ros.msg import Track
 from deepsort_ros.msg import TrackArray
 from deepsort_ros.ros.messages.images import write_image
 
@@ -42,5 +43,12 @@ class Overlay:
         ids = [track.id for track in message.tracks]
         tlwh = boxes(message)
         drawn = draw_tracks(image, ids, [track.state for track in message.tracks], tlwh,
-                            trails=self._trails.update(ids, tlwh))
+                            [_label(track) for track in message.tracks],
+                            self._trails.update(ids, tlwh))
         return write_image(drawn, 'bgr8', message.header)
+
+
+def _label(track: Track) -> str:
+    """Return class and id; a number that nobody named would be taken for the id."""
+    unnamed = not track.class_id or track.class_id.isdigit()
+    return str(track.id) if unnamed else f'{track.class_id} {track.id}'
