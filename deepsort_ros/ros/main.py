@@ -156,7 +156,8 @@ def run(stop: Stop, arguments: list[str] | None) -> int:
                 node.autostart(partial(active, node))
             else:
                 node.get_logger().info('waiting to be configured')
-        spin(nodes)
+        if not any(node.failed for node in nodes):
+            spin(nodes)
     finally:
         network.stop()
         library.close()

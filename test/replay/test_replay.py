@@ -79,9 +79,8 @@ def offline(offline_bag):
 
 
 @pytest.fixture(scope='module')
-def passes(bag, settings, tmp_path_factory):
+def passes(bag, settings, tmp_path_factory, domain):
     """Return what the node publishes while the bag is played to it twice."""
-    domain = live.new_domain()
     changed = {name: value for name, value in dataclasses.asdict(settings).items()
                if value != getattr(Settings(), name)}
     changed['batch_buckets'] = list(settings.batch_buckets)

@@ -11,8 +11,9 @@ for name, value in live.ISOLATION.items():
 
 @pytest.fixture(scope='module')
 def domain():
-    """Return a ROS_DOMAIN_ID for this module."""
-    return live.new_domain()
+    """Yield a ROS_DOMAIN_ID for this module."""
+    with live.own_domain() as number:
+        yield number
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,7 @@
 The node with a device that fails as the file ``FAULT`` says.
 
 ``lost``: while the file says so; ``dead``: until the network is reloaded; ``room N``: for more
-than N crops at once; ``slow``: takes long.
+than N crops at once; ``slow``: takes long; ``hold``: takes as long as the file says so.
 """
 import os
 import sys
@@ -29,6 +29,10 @@ def run_with_faults(stop, arguments):
         if name == 'slow':
             FAULT.with_name('at work').touch()
             time.sleep(0.6)
+        if name == 'hold':
+            FAULT.with_name('at work').touch()
+            while FAULT.exists():
+                time.sleep(0.02)
         if name == 'room' and len(tlwh) > int(room[0]):
             raise RuntimeError("Malloc for kernel output failed, Memory isn't enough")
         return encode(self, image, tlwh, encoding)

@@ -20,6 +20,7 @@ from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import GetParameters
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import QoSDurabilityPolicy
 from rclpy.qos import QoSProfile
@@ -38,6 +39,7 @@ from deepsort_ros.tracking import Detections
 HERE = Path(__file__).resolve().parent
 PATIENCE = 1.0
 BOXES = ((5, 10, 12, 24), (40, 12, 12, 24))
+PLAIN = {'appearance': 'always'}
 FAULTS: dict[str, Callable[[Bench], None]] = {}
 
 
@@ -48,16 +50,53 @@ class Bench:
         self.folder, self.domain, self.graph = folder, domain, graph
         self.device = folder / 'fault'
         self.keys: set[str] = set()
-        self.start(appearance='always')
+        self.start(**PLAIN)
+
+    def ready(self) -> None:
+        """Have a node as it is at first, whatever the fault before did."""
+        if not self.plain:
+            self.node.stop()
+            self.start(**PLAIN)
+        self.device.unlink(missing_ok=True)
+        (self.folder / 'at work').unlink(missing_ok=True)
+        self._begins = len(self.node.log())
+        self.tracking.stamp += 10 * 10**9
+
+    def log(self) -> str:
+        """Return what the node has logged since the fault began."""
+        return self.node.log()[self._begins:]
+
+    def hold(self) -> None:
+        """Have the device hang with a frame at work, until the file is gone."""
+        self.device.write_text('hold')
+        self.tracking.send(self.next(), boxes=BOXES)
+        self.graph.spin_until((self.folder / 'at work').exists, what='a frame at work')
+
+    def reconnected(self) -> TrackArray:
+        """Send frames until one is answered, and return its tracks."""
+        def answers():
+            self.tracking.send(self.next(), boxes=BOXES)
+            self.graph.spin_for(0.2)
+            return self.tracking.tracks and nanoseconds(
+                self.tracking.tracks[-1].header.stamp) == self.tracking.stamp
+        self.graph.spin_until(answers, what='tracks')
+        return self.tracking.tracks[-1]
+
+    def change(self, number: int) -> bool:
+        """Ask for a transition of the lifecycle; return whether it succeeded."""
+        return bool(self.graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
+            transition=Transition(id=number))).success)
 
     def start(self, **parameters: object) -> None:
         """Start a node and connect to it."""
         self.features = parameters['appearance'] != 'off'
+        self.plain = parameters == PLAIN
+        self._begins = 0
         self.node = live.NodeProcess(
             self.folder, self.domain, program=(str(HERE / 'failing_node.py'),),
             changes={'FAULT': str(self.device)}, device='CPU', batch_buckets='[1, 2, 4]',
-            n_init=1, max_detections=6, assume_empty_after=PATIENCE, publish_features='true',
-            **parameters)
+            n_init=1, max_detections=6, publish_features='true',
+            **{'assume_empty_after': PATIENCE, **parameters})
         self.node.wait_for('active:')
         self.tracking = live.Tracking(self.graph)
 
@@ -205,8 +244,31 @@ def no_hypothesis(bench: Bench) -> None:
 
 @fault('boxes outside the image')
 def outside(bench: Bench) -> None:
-    array, = bench.tracking.track(boxes=[(-500, -500, 20, 40), (5000, 10, 20, 40)])
-    assert all(len(t.feature) == 0 for t in array.tracks if t.detection_index >= 0)
+    def send():
+        array, = bench.tracking.track(boxes=[(-500, -500, 20, 40), (5000, 10, 20, 40)])
+        assert all(len(t.feature) == 0 for t in array.tracks if t.detection_index >= 0)
+    bench.grown('tracking', 'outside_image', send, 2)
+
+
+@fault('boxes in shares of the image')
+def shares(bench: Bench) -> None:
+    bench.grown('tracking', 'ignored_normalised', lambda: bench.tracking.track(
+        boxes=[(x / 64, y / 48, w / 64, h / 48) for x, y, w, h in BOXES]), 2)
+
+
+@fault('several detections messages for an image')
+def several(bench: Bench) -> None:
+    def send():
+        bench.tracking.track(boxes=BOXES[:1])
+        bench.send('detections', bench.tracking.stamp)
+    bench.grown('inputs', 'pairing_duplicate_detections', send)
+
+
+@fault('a transition that the state does not allow')
+def impossible(bench: Bench) -> None:
+    assert not bench.graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_CONFIGURE))).success
+    assert 'is refused in state active' in bench.log()
 
 
 def twice(kind: str) -> Callable[[Bench], None]:
@@ -245,11 +307,23 @@ def orphan(bench: Bench) -> None:
 
 @fault('the detector changes the stamps')
 def restamped(bench: Bench) -> None:
-    def send():
+    bench.node.stop()
+    bench.start(appearance='off', assume_empty_after=0.0, sync_depth=3)
+    keys = ('pairing_image_without_detections', 'pairing_detections_without_image')
+    before = [bench.count('inputs', key) for key in keys]
+
+    def told():
         bench.send('image', bench.next())
         bench.send('detections', bench.tracking.stamp + 1000)
-        bench.tracking.track(boxes=BOXES)
-    bench.grown('inputs', 'pairing_image_without_detections', send)
+        bench.graph.spin_for(0.1)
+        return any('none have had the same stamp' in status.message
+                   and 'the detector must copy the stamp of its image' in status.message
+                   for message in bench.tracking.diagnostics for status in message.status)
+    bench.tracking.tracks.clear()
+    bench.graph.spin_until(told, 30.0)
+    bench.tracking.diagnostics.clear()
+    assert all(bench.count('inputs', key) > count for key, count in zip(keys, before))
+    assert not bench.tracking.tracks
 
 
 @fault('silent detector')
@@ -305,7 +379,7 @@ def unstamped(bench: Bench) -> None:
         array = bench.tracking.tracks[-1]
         assert start <= nanoseconds(array.header.stamp) <= time.time_ns()
         assert {t.detection_index for t in array.tracks} >= {0, 1}
-    assert bench.node.log().count('/image: messages with a stamp of zero, published by /test') == 1
+    assert bench.log().count('/image: messages with a stamp of zero, published by /test') == 1
     bench.tracking.status('inputs', lambda s: 'stamp of zero' in s.message or int(
         {v.key: v.value for v in s.values}['image_unstamped']) >= 3)
 
@@ -330,9 +404,9 @@ def lost(bench: Bench) -> None:
 
     def recovered():
         bench.tracking.track(boxes=BOXES)
-        return 'the appearance network works again' in bench.node.log()
+        return 'the appearance network works again' in bench.log()
     bench.graph.spin_until(recovered)
-    assert bench.node.log().count('RuntimeError: device lost') == 1
+    assert bench.log().count('RuntimeError: device lost') == 1
     bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
 
 
@@ -345,10 +419,10 @@ def dead(bench: Bench) -> None:
     def recovered():
         array, = bench.tracking.track(boxes=BOXES)
         assert sum(t.detection_index >= 0 for t in array.tracks) == 2
-        return bench.node.log().count('the appearance network works again') > before
-    before = bench.node.log().count('the appearance network works again')
+        return bench.log().count('the appearance network works again') > before
+    before = bench.log().count('the appearance network works again')
     bench.graph.spin_until(recovered, 30.0)
-    assert 'it is reloaded' in bench.node.log()
+    assert 'it is reloaded' in bench.log()
     bench.tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK)
 
 
@@ -366,9 +440,12 @@ def no_memory(bench: Bench) -> None:
 
 @fault('parameter out of range')
 def wrong_parameter(bench: Bench) -> None:
-    before = bench.set_answer(max_iou_distance=7.0)
-    assert not before.successful
-    assert all(word in before.reason for word in ('max_iou_distance', '7', '1'))
+    refused = bench.set_answer(max_iou_distance=7.0)
+    assert not refused.successful
+    assert all(word in refused.reason for word in ('max_iou_distance', '7', '0', '1'))
+    value = bench.graph.call(GetParameters, '/tracker/get_parameters', GetParameters.Request(
+        names=['max_iou_distance'])).values[0]
+    assert value.double_value == 0.7
 
 
 @fault('appearance switched off and on')
@@ -376,15 +453,31 @@ def switched(bench: Bench) -> None:
     assert bench.set(appearance='off')
     array, = bench.tracking.track(boxes=BOXES)
     assert sum(t.detection_index >= 0 for t in array.tracks) == 2
+    # The network is released.
+    bench.tracking.status('appearance', lambda s: s.message == 'off' and not any(
+        value.key == 'model' for value in s.values))
     assert bench.set(appearance='always')
+    bench.tracking.status('appearance', lambda s: s.message == 'always on CPU', 60.0)
 
 
 @fault('reset among frames')
 def reset(bench: Bench) -> None:
-    before = bench.tracking.track(boxes=BOXES)[0].session
-    bench.tracking.send(bench.next(), boxes=BOXES)
-    bench.graph.call(Trigger, '/tracker/reset', Trigger.Request())
-    assert bench.tracking.track(boxes=BOXES)[0].session == before + 1
+    before = bench.tracking.track(boxes=BOXES)[0]
+    dropped = bench.count('tracking', 'dropped_reset')
+    bench.hold()
+    for _ in range(2):
+        bench.tracking.send(bench.next(), boxes=BOXES)
+    bench.tracking.status('tracking', lambda s: any(
+        value.key == 'queue' and value.value == '2' for value in s.values))
+    answer = bench.graph.call(Trigger, '/tracker/reset', Trigger.Request())
+    assert answer.message == (
+        'all tracks will be dropped after the frame at work, the next session begins')
+    bench.device.unlink()
+    bench.tracking.status('tracking', lambda s: any(
+        value.key == 'dropped_reset' and int(value.value) == dropped + 2 for value in s.values))
+    after = bench.tracking.track(boxes=BOXES)[0]
+    assert after.session == before.session + 1
+    assert min(t.id for t in after.tracks) > max(t.id for t in before.tracks)
 
 
 @fault('two resets during one slow frame')
@@ -410,17 +503,50 @@ def disabled(bench: Bench) -> None:
 
 @fault('deactivated and activated')
 def deactivated(bench: Bench) -> None:
-    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
-        assert bench.graph.call(ChangeState, '/tracker/change_state', ChangeState.Request(
-            transition=Transition(id=number))).success
-    bench.tracking.connect()
+    before = bench.tracking.track(boxes=BOXES)[0]
+    dropped = [bench.count('tracking', f'dropped_{why}') for why in ('inactive', 'reset')]
+    bench.hold()
+    bench.tracking.send(bench.next(), boxes=BOXES)
+    bench.tracking.status('tracking', lambda s: any(
+        value.key == 'queue' and value.value == '1' for value in s.values))
+    assert bench.change(Transition.TRANSITION_DEACTIVATE)
+    status = bench.tracking.status('tracking', lambda s: s.message == 'not active')
+    counts = {value.key: value.value for value in status.values}
+    assert [int(counts[f'dropped_{why}']) for why in ('inactive', 'reset')] == [
+        dropped[0] + 1, dropped[1]]
+    bench.device.unlink()
+    assert bench.change(Transition.TRANSITION_ACTIVATE)
+    after = bench.reconnected()
+    assert after.session == before.session
+    assert {t.id for t in after.tracks} == {t.id for t in before.tracks}
+
+
+@fault('clean-up while the device hangs')
+def hung(bench: Bench) -> None:
+    session = bench.tracking.track(boxes=BOXES)[0].session
+    bench.hold()
+    assert bench.change(Transition.TRANSITION_DEACTIVATE)
+    begun = time.monotonic()
+    assert not bench.change(Transition.TRANSITION_CLEANUP)
+    assert time.monotonic() - begun < 20
+    assert 'clean-up: the frame at work has not ended within 5 s' in bench.log()
+    bench.device.unlink()
+    bench.graph.spin_until(lambda: bench.change(Transition.TRANSITION_CLEANUP))
+    assert bench.change(Transition.TRANSITION_CONFIGURE)
+    assert bench.change(Transition.TRANSITION_ACTIVATE)
+    bench.graph.spin_until(lambda: bench.graph.node.count_publishers('/tracks') == 1)
+    bench.reconnected()
+    bench.tracking.status('appearance', lambda s: s.message == 'always on CPU', 60.0)
+    assert bench.tracking.track(boxes=BOXES)[0].session > session
 
 
 @fault('subscriber that cannot connect')
 def incompatible(bench: Bench) -> None:
-    bench.graph.node.create_subscription(Detection2DArray, '/tracks/detections', print, QoSProfile(
-        depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
+    wrong = bench.graph.node.create_subscription(
+        Detection2DArray, '/tracks/detections', print, QoSProfile(
+            depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL))
     bench.node.wait_for('/tracks/detections: a subscriber asks for another durability')
+    bench.graph.node.destroy_subscription(wrong)
 
 
 @fault('the node is stopped for a second')
@@ -430,12 +556,7 @@ def stopped(bench: Bench) -> None:
         bench.tracking.send(bench.next(), boxes=BOXES)
         bench.graph.spin_for(0.2)
     bench.node.process.send_signal(signal.SIGCONT)
-
-    def answers():
-        bench.tracking.send(bench.next(), boxes=BOXES)
-        bench.graph.spin_for(0.2)
-        return nanoseconds(bench.tracking.tracks[-1].header.stamp) == bench.tracking.stamp
-    bench.graph.spin_until(answers)
+    bench.reconnected()
 
 
 @fault('camera and detector are killed')

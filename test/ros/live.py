@@ -1,12 +1,16 @@
 """The node as a process of its own, and a graph of test nodes around it."""
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +37,31 @@ STEP = 33_333_333
 # Small shared memory loses images.
 ISOLATION = {**isolation(), profiles_variable(): str(PROFILE)}
 _numbers = itertools.count(os.getpid())
+# Domains whose ports are below those that Linux gives to anybody, but for 0, the default.
+DOMAINS = 101
 
 
-def new_domain() -> int:
-    """Return a ROS_DOMAIN_ID of one's own: runs side by side do not hear each other."""
-    return 1 + next(_numbers) % 100
+@contextmanager
+def own_domain() -> Iterator[int]:
+    """
+    Yield a ROS_DOMAIN_ID that no other process of this machine has from here.
+
+    A lock on a file holds it: it is gone with the process, however that ends.
+    """
+    folder = Path(tempfile.gettempdir()) / 'deepsort_ros_domains'
+    folder.mkdir(mode=0o777, exist_ok=True)
+    end = time.monotonic() + 300.0
+    while time.monotonic() < end:
+        number = 1 + next(_numbers) % DOMAINS
+        with (folder / str(number)).open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.01)
+                continue
+            yield number
+            return
+    raise RuntimeError(f'all {DOMAINS} domains are taken')
 
 
 def environment(domain: int, **changes: str) -> dict[str, str]:

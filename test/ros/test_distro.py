@@ -20,9 +20,9 @@ PROGRAM = (str(live.ROOT / 'test' / 'ros' / 'older_ros.py'),)
 
 
 @pytest.fixture
-def node():
+def node(domain):
     context = Context()
-    rclpy.init(context=context, domain_id=live.new_domain())
+    rclpy.init(context=context, domain_id=domain)
     made = Node('parameters', context=context)
     made.declare_parameter('size', 1.0)
     yield made

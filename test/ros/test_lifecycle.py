@@ -137,7 +137,7 @@ def test_a_qos_override_changes_one_publisher_and_no_other(start_node, graph, ke
 
 
 def test_a_qos_override_changes_one_subscription_and_no_other(start_node, graph):
-    node = start_node('-p', 'qos_overrides./image.subscription.reliability:=reliable',
+    node = start_node('-p', 'qos_overrides./image.subscription.reliability:=best_effort',
                       appearance='off')
     node.wait_for('active:')
 
@@ -145,8 +145,8 @@ def test_a_qos_override_changes_one_subscription_and_no_other(start_node, graph)
         return {topic: info.qos_profile.reliability for topic in ('/image', '/detections')
                 for info in graph.node.get_subscriptions_info_by_topic(topic)}
     graph.spin_until(lambda: len(found()) == 2)
-    assert found() == {'/image': QoSReliabilityPolicy.RELIABLE,
-                       '/detections': QoSReliabilityPolicy.BEST_EFFORT}
+    assert found() == {'/image': QoSReliabilityPolicy.BEST_EFFORT,
+                       '/detections': QoSReliabilityPolicy.RELIABLE}
 
 
 def test_a_node_that_is_not_configured_loads_no_network(start_node, graph):

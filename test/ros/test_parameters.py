@@ -18,10 +18,10 @@ CONFIG = live.ROOT / 'config' / 'tracker.yaml'
 
 
 @pytest.fixture
-def make_node():
+def make_node(domain):
     """Return a function that makes a node with parameter overrides."""
     context = Context()
-    rclpy.init(context=context, domain_id=live.new_domain())
+    rclpy.init(context=context, domain_id=domain)
     nodes = []
 
     def make(*arguments):

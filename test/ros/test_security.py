@@ -123,13 +123,13 @@ def test_a_compressed_image_that_claims_to_be_huge_is_not_decoded(start_node, gr
 
 # A Fast DDS that is built with security refuses empty keys, one without it any.
 @pytest.mark.parametrize('keys', [False, True], ids=['no keys', 'empty keys'])
-def test_a_node_that_cannot_be_secured_as_told_does_not_start(tmp_path, keys):
+def test_a_node_that_cannot_be_secured_as_told_does_not_start(tmp_path, domain, keys):
     if keys:
         folder = tmp_path / 'enclaves' / 'tracker'
         folder.mkdir(parents=True)
         for name in KEYS:
             (folder / name).touch()
-    node = live.NodeProcess(tmp_path, live.new_domain(), '--enclave', '/tracker', changes={
+    node = live.NodeProcess(tmp_path, domain, '--enclave', '/tracker', changes={
         'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce',
         'ROS_SECURITY_KEYSTORE': str(tmp_path)}, appearance='off')
     assert node.process.wait(30) in (1, 2)

@@ -58,9 +58,16 @@ def tell(pytestconfig):
 
 
 @pytest.fixture(scope='module')
-def soaked(tmp_path_factory, tell):
+def domain():
+    """Yield a ROS_DOMAIN_ID for this module."""
+    with live.own_domain() as number:
+        yield number
+
+
+@pytest.fixture(scope='module')
+def soaked(tmp_path_factory, tell, domain):
     """Send it all to a node; return what sent it, the node's own counts and the samples."""
-    domain, samples = live.new_domain(), []
+    samples = []
     node = live.NodeProcess(
         tmp_path_factory.mktemp('soak'), domain, *OVERRIDES, queue_depth=QUEUE, device='CPU',
         appearance='on_demand', appearance_budget=2, batch_buckets='[1, 2]')
