@@ -340,3 +340,31 @@ def test_two_classes_of_one_name_are_one_class():
 def test_boxes_in_shares_of_the_image_are_not_tracked(box):
     found, ignored = wanted(Detections.from_arrays([box, (0, 0, 1.5, 2)]), Settings())
     assert found.tlwh.tolist() == [[0, 0, 1.5, 2]] and ignored == {'normalised': 1}
+
+
+def test_confirmed_counts_objects_and_not_the_ids_that_tentative_tracks_take():
+    pipeline = Pipeline(Settings(appearance='off', frame_rate=10.0, n_init=3), None)
+    count, ids = 0, set()
+    for number in range(30):
+        boxes = [(10.0 + 4 * number, 10, 20, 40), (200.0, 100, 20, 40)]
+        if 12 <= number < 15:
+            boxes = boxes[:1]  # the second one is lost for a while, and found again
+        # What the detector takes for a person in one image only, anywhere.
+        boxes.append((400.0 + 37 * (number % 7), 10.0 + 61 * (number % 5), 20, 40))
+        result = pipeline.process(Frame(number * STEP, Detections.from_arrays(boxes), None))
+        count += result.confirmed
+        ids |= set(published(result.tracks, pipeline.settings).id.tolist())
+    assert count == len(ids) == 2
+    assert result.tracks.id.max() > 20
+
+
+def test_a_track_that_is_found_again_under_a_new_number_is_counted_once():
+    pipeline = Pipeline(Settings(frame_rate=10.0, n_init=3, max_age=5.0), Encoder())
+    count, ids = 0, set()
+    for number in range(30):
+        left = 10.0 if number < 10 else 400.0
+        boxes = [] if 10 <= number < 15 else [(left, 10, 20, 40)]
+        result = pipeline.process(Frame(number * STEP, Detections.from_arrays(boxes), IMAGE))
+        count += result.confirmed
+        ids |= set(published(result.tracks, pipeline.settings).id.tolist())
+    assert (count, ids) == (1, {1})

@@ -1,4 +1,8 @@
-"""A ``camera`` (ten images a second), or a ``detector`` that finds two people in every image."""
+"""
+A ``camera`` (ten images a second), or a ``detector`` that finds two people in every image.
+
+``yolo`` is a detector with messages of its own.
+"""
 import sys
 import time
 
@@ -29,9 +33,27 @@ def detector(node):
         write_detections(Detections.from_arrays(BOXES), image.header)), 10)
 
 
+def yolo(node):
+    from yolo_msgs.msg import Detection
+    from yolo_msgs.msg import DetectionArray
+    publisher = node.create_publisher(DetectionArray, '/detections', 10)
+
+    def detect(image):
+        found = []
+        for left, top, width, height in BOXES.tolist():
+            one = Detection(class_id=0, class_name='person', score=0.9)
+            one.bbox.center.position.x = left + width / 2
+            one.bbox.center.position.y = top + height / 2
+            one.bbox.size.x, one.bbox.size.y = width, height
+            found.append(one)
+        publisher.publish(DetectionArray(header=image.header, detections=found))
+
+    node.create_subscription(Image, '/image', detect, 10)
+
+
 if __name__ == '__main__':
     role = sys.argv[1]
     rclpy.init()
     peer = rclpy.create_node(role)
-    {'camera': camera, 'detector': detector}[role](peer)
+    {'camera': camera, 'detector': detector, 'yolo': yolo}[role](peer)
     rclpy.spin(peer)

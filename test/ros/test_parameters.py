@@ -64,6 +64,7 @@ def test_a_page_without_a_place_for_a_table_is_refused():
 @pytest.mark.parametrize('name, written, value', [
     ('appearance', 'off', 'off'), ('max_age', '3', 3.0), ('classes', '[person, car]',
                                                           ('person', 'car')),
+    ('classes', '[0, 2]', ('0', '2')), ('class_names', '["0:person"]', ('0:person',)),
     ('classes', '[]', ()), ('batch_buckets', '[2, 8]', (2, 8)), ('autostart', 'false', False)])
 def test_overrides_are_taken_as_people_write_them(make_node, name, written, value):
     node = make_node('-p', f'{name}:={written}')
