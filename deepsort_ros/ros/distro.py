@@ -82,14 +82,15 @@ def given_parameters(node: Node) -> dict[str, Parameter]:
     return dict(node._parameter_overrides)
 
 
-def on_parameters(node: Node, normalise: Callable[[list[Parameter]], list[Parameter]],
+def on_parameters(node: Node, refuse_unknown: Callable[[list[Parameter]], list[Parameter]],
+                  normalise: Callable[[list[Parameter]], list[Parameter]],
                   check: Callable[[Sequence[Parameter]], SetParametersResult],
                   use: Callable[[Sequence[Parameter]], Any]) -> None:
     """
-    Have changes of parameters normalised, then checked, then used.
+    Have changes of parameters refused that do not exist, then normalised, checked and used.
 
-    Humble knows the check alone, so there all three happen in it. It refuses an integer for a
-    double before that.
+    Humble knows the check alone, so there the last three happen in it. It calls it for parameters
+    that are declared as well, and refuses itself what does not exist.
     """
     def all_in_one(parameters: list[Parameter]) -> SetParametersResult:
         normal = normalise(parameters)
@@ -99,6 +100,7 @@ def on_parameters(node: Node, normalise: Callable[[list[Parameter]], list[Parame
         return result
 
     if hasattr(node, 'add_post_set_parameters_callback'):
+        node.add_pre_set_parameters_callback(refuse_unknown)
         node.add_pre_set_parameters_callback(normalise)
         node.add_on_set_parameters_callback(check)
         node.add_post_set_parameters_callback(use)

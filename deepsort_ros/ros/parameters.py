@@ -13,6 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange
 from rcl_interfaces.msg import IntegerRange
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -42,8 +43,9 @@ def ros_value(value: Any) -> Any:
 def descriptor(name: str) -> ParameterDescriptor:
     """Return the descriptor of a setting: description with unit, range, read-only or not."""
     spec = SPECS[name]
+    # The settings judge the type: rclpy's refusal does not name the parameter.
     described = ParameterDescriptor(
-        name=name, read_only=not spec.dynamic,
+        name=name, read_only=not spec.dynamic, dynamic_typing=True,
         description=spec.description + (f' [{spec.unit}]' if spec.unit else ''))
     if spec.choices:
         described.additional_constraints = 'one of ' + ', '.join(spec.choices)
@@ -136,7 +138,13 @@ def on_change(node: Node, current: Callable[[], Settings],
                 normal.append(parameter)  # refused later, or not ours
         return normal
 
-    on_parameters(node, normalise, check, use)
+    def refuse_unknown(parameters: list[Parameter]) -> list[Parameter]:
+        # rclpy's own refusal does not name them.
+        if missing := [p.name for p in parameters if not node.has_parameter(p.name)]:
+            raise ParameterNotDeclaredException([unknown_words(missing)])
+        return parameters
+
+    on_parameters(node, refuse_unknown, normalise, check, use)
 
 
 def _accepted(name: str) -> str:

@@ -51,6 +51,7 @@ EVERYWHERE = {
     'rclpy.clock': {'Clock', 'ClockType', 'JumpThreshold', 'ROSClock', 'TimeJump'},
     'rclpy.context': {'Context'},
     'rclpy.duration': {'Duration'},
+    'rclpy.exceptions': {'ParameterNotDeclaredException'},
     'rclpy.executors': {'ExternalShutdownException', 'SingleThreadedExecutor'},
     'rclpy.lifecycle': {'LifecycleNode', 'LifecycleState', 'TransitionCallbackReturn'},
     'rclpy.node': {'Node'},

@@ -75,7 +75,8 @@ def changes(node):
     """Watch a node whose parameters are halved, at most 4 after that; return what is used."""
     used = []
     distro.on_parameters(
-        node, lambda given: [Parameter(p.name, value=p.value / 2) for p in given],
+        node, lambda given: given,
+        lambda given: [Parameter(p.name, value=p.value / 2) for p in given],
         lambda given: SetParametersResult(successful=all(p.value <= 4 for p in given)),
         lambda given: used.extend(p.value for p in given))
     return used

@@ -95,6 +95,17 @@ def test_a_change_reaches_the_settings_as_a_whole(make_node):
     assert len(seen) == 2 and node.get_parameter('max_age').value == 2.0
 
 
+@pytest.mark.parametrize('value', ['three', True, [1.0], None])
+def test_a_change_of_another_type_is_refused_by_name(make_node, value):
+    node, seen = make_node(), [Settings()]
+    parameters.declare(node)
+    parameters.on_change(node, lambda: seen[-1], seen.append)
+    kind = Parameter.Type.NOT_SET if value is None else None
+    refused = node.set_parameters_atomically([Parameter('max_age', kind, value)])
+    assert not refused.successful and refused.reason.startswith('max_age: ')
+    assert len(seen) == 1 and node.get_parameter('max_age').value == Settings().max_age
+
+
 def test_parameters_of_others_are_left_alone(make_node):
     node, seen = make_node(), [Settings()]
     parameters.declare(node)

@@ -6,6 +6,8 @@ is malformed is counted in the diagnostics or refused with a reason, and the nod
 """
 from __future__ import annotations
 
+import copy
+
 import drives
 import live
 import numpy as np
@@ -151,6 +153,8 @@ class Walk(Drive):
                 ('camera_info', self.info, drives.camera_info(stamp)),
                 ('depth', self.depth, drives.depth(stamp)),
                 ('image', self.images, image), ('detections', self.detections, detections)):
+            # Image and detections share their header.
+            message = copy.deepcopy(message)
             for one in (change(message) if name == topic else None) or [message]:
                 publisher.publish(one)
         self.graph.spin_for(0.15)
