@@ -100,8 +100,8 @@ def on_parameters(node: Node, refuse_unknown: Callable[[list[Parameter]], list[P
         return result
 
     if hasattr(node, 'add_post_set_parameters_callback'):
-        node.add_pre_set_parameters_callback(refuse_unknown)
-        node.add_pre_set_parameters_callback(normalise)
+        # One callback: what several return would be put together.
+        node.add_pre_set_parameters_callback(lambda given: normalise(refuse_unknown(given)))
         node.add_on_set_parameters_callback(check)
         node.add_post_set_parameters_callback(use)
     else:
