@@ -104,10 +104,11 @@ def run_listener(output: str, topics: list[str]) -> int:
     """Subscribe to topics as the node does, and write when a stamp had arrived on all."""
     import rclpy
     from rclpy.executors import ExternalShutdownException
+    from rclpy.qos import QoSProfile
+    from rclpy.qos import QoSReliabilityPolicy
     from sensor_msgs.msg import Image
     from vision_msgs.msg import Detection2DArray
 
-    from deepsort_ros.ros.health.qos import sensor_qos
     from deepsort_ros.ros.messages.conversions import nanoseconds
 
     arrived: dict[int, list[int]] = {}
@@ -120,7 +121,7 @@ def run_listener(output: str, topics: list[str]) -> int:
     for topic in topics:
         node.create_subscription(
             Image if topic in ('/image', TOPICS['overlay']) else Detection2DArray, topic,
-            on_message, sensor_qos())
+            on_message, QoSProfile(depth=10, reliability=QoSReliabilityPolicy.RELIABLE))
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):

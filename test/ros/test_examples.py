@@ -116,7 +116,7 @@ def test_the_detector_answers_each_image_under_its_header(graph, start):
 
 
 @pytest.fixture(scope='module')
-def replayed(tmp_path_factory):
+def replayed(tmp_path_factory, domain):
     """Return a function that runs the replay test of a user's bag with changed expectations."""
     folder = tmp_path_factory.mktemp('user')
     write_scene(folder / 'scene', SceneConfig(seconds=2.0, people=4, seed=3))
@@ -130,7 +130,7 @@ def replayed(tmp_path_factory):
         return subprocess.run(
             [sys.executable, '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider',
              'test_replay.py'], cwd=folder / 'tests', capture_output=True, text=True,
-            env={**os.environ, **live.environment(live.new_domain()), 'REPLAY_BAG': str(bag)})
+            env={**os.environ, **live.environment(domain), 'REPLAY_BAG': str(bag)})
     return run
 
 
@@ -148,7 +148,7 @@ def test_the_replay_test_names_what_is_not_as_expected(replayed):
     assert 'test_there_are_no_more_ids_than_people' in done.stdout
 
 
-def test_a_video_alone_is_shown_with_tracks(data, tmp_path):
+def test_a_video_alone_is_shown_with_tracks(data, tmp_path, domain):
     street = open_sequence(data / 'mot' / 'TUD-Stadtmitte')
     with VideoWriter(tmp_path / 'street.mp4', 25.0) as video:
         for _, (_, image) in zip(range(20), street.loaded()):
@@ -156,7 +156,7 @@ def test_a_video_alone_is_shown_with_tracks(data, tmp_path):
     done = subprocess.run(
         [sys.executable, '-m', 'deepsort_ros.cli', 'demo', '--video', str(tmp_path / 'street.mp4'),
          '--output', str(tmp_path / 'out'), '--engine', 'onnxruntime', '--json'],
-        env=live.environment(live.new_domain()), capture_output=True, text=True)
+        env=live.environment(domain), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary['frames'] == 20 and summary['ids'] >= 2
