@@ -36,6 +36,8 @@ END_MARGIN = 0.5
 # Least time between images whose stamps do not ascend, seconds.
 LEAST_STEP = 0.001
 ATTACHED_PICTURE = 1 << 10
+# Of a container: what FFmpeg says of rate and stamps is made up.
+NO_STAMPS = 1 << 7
 # Containers of sound, whose pictures are covers; older PyAV does not say so of the stream.
 SOUND_FORMATS = ('mp3', 'flac', 'aiff', 'wav', 'ape')
 # Demuxers that take a text file or a picture for a video.
@@ -156,6 +158,9 @@ def open_footage(path: Path) -> Footage:
         packets = _scan(container, stream)
         rates = [float(rate) for rate in (
             stream.average_rate, getattr(stream, 'guessed_rate', None)) if rate]
+        if int(container.format.flags) & NO_STAMPS:
+            notes.append(f'{path}: a raw stream, which has no rate; '
+                         f'{next(iter(rates), ASSUMED_RATE):g} Hz is assumed')
         codec = str(stream.codec_context.name)
     rate, varies, note = _rate(packets, rates)
     if note:

@@ -161,6 +161,9 @@ def test_a_recording_without_a_frame_count_is_counted(tmp_path: Path, name: str)
     footage = open_footage(path)
     assert footage.length == len(images(path)) == FRAMES
     assert footage.size == (WIDTH, HEIGHT) and footage.damage() == ''
+    raw = name.startswith('raw')
+    assert [note for note in footage.notes if 'which has no rate; 25 Hz is assumed' in note] == (
+        list(footage.notes) if raw else []) and bool(footage.notes) == raw
 
 
 def test_packets_that_show_nothing_are_not_missed(tmp_path: Path) -> None:
