@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import demand
 from deepsort_ros.tracking import kalman
+from deepsort_ros.tracking.checks import checked
+from deepsort_ros.tracking.checks import unit
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.demand import Demand
 from deepsort_ros.tracking.detections import Detections
@@ -20,6 +22,7 @@ from deepsort_ros.tracking.matching import Matcher
 from deepsort_ros.tracking.occlusion import covered
 from deepsort_ros.tracking.reidentification import put_to_sleep
 from deepsort_ros.tracking.reidentification import reidentify
+from deepsort_ros.tracking.snapshot import snapshot
 from deepsort_ros.tracking.stage import kalman_form
 from deepsort_ros.tracking.stage import Observed
 from deepsort_ros.tracking.stage import TIME_TOLERANCE
@@ -141,7 +144,8 @@ class Tracker:
             order of :meth:`boxes`, and the detections; NaN where unknown, None for none.
         :raises ValueError: a box, ``features`` or ``dt`` is not acceptable; nothing has changed.
         """
-        described, features = self._checked(detections, features, dt)
+        described, features = checked(
+            detections, features, dt, self._gallery.feature_length)
         table = self._table
         form = self._form
         measurement = form.measure(detections.tlwh)
@@ -290,33 +294,12 @@ class Tracker:
         :param ids: K of them, of ``Demand.kept``, each as often as it says, oldest crop first.
         :param features: (K, D) float32 unit rows, a NaN or zero row for one without feature.
         """
-        described, features = _unit(features)
+        described, features = unit(features)
         table = self._table
         for row in described.nonzero()[0]:
             track = np.searchsorted(table.id, ids[row:row + 1])
             self._gallery.add(table.slot[track], features[row:row + 1])
             table.feature_age[track] = table.time_since_update[track]
-
-    def _checked(self, detections: Detections, features: NDArray[np.float32] | None, dt: float,
-                 ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
-        valid = detections.valid()
-        if not valid.all():
-            first = int(np.argmin(valid))
-            raise ValueError(f'detections: box {detections.tlwh[first].tolist()} with score '
-                             f'{detections.score[first]} at {first} is not valid')
-        if not 0 < dt < np.inf:
-            raise ValueError(f'dt: {dt} is not positive and finite')
-        if features is None or not len(detections):
-            return np.zeros(len(detections), dtype=bool), None
-        features = np.asarray(features, dtype=np.float32)
-        if features.ndim != 2 or len(features) != len(detections) or not features.shape[1]:
-            raise ValueError(f'features: shape {features.shape} does not fit '
-                             f'{len(detections)} detections')
-        if self._gallery.feature_length not in (0, features.shape[1]):
-            raise ValueError(f'features: length {features.shape[1]} is not the '
-                             f'{self._gallery.feature_length} of the gallery')
-        described, features = _unit(features)
-        return described, features if described.any() else None
 
     def _record(self, rows: NDArray[np.int64] | slice, detections: Detections,
                 columns: NDArray[np.int64], stamp: int) -> None:
@@ -368,8 +351,8 @@ class Tracker:
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table
         if (table.state == DORMANT).any():
-            return self._all(removed_ids).select(table.state != DORMANT)
-        return self._all(removed_ids)
+            return self._report(removed_ids).select(table.state != DORMANT)
+        return self._report(removed_ids)
 
     def ahead(self, dt: float) -> Tracks:
         """
@@ -381,8 +364,8 @@ class Tracker:
         :param dt: time steps since the last update, positive.
         """
         table = self._table
-        state = kalman.predict(table.kalman, dt, self._form)
-        tracks = self._all(np.empty(0, dtype=np.int64), state).select(table.state != DORMANT)
+        state = kalman.predict(table.kalman, dt, self._form, self._config.pace)
+        tracks = self._report(np.empty(0, dtype=np.int64), state).select(table.state != DORMANT)
         confirmed = tracks.state == CONFIRMED
         tracks.state[confirmed] = LOST
         tracks.detection_index[:] = -1
@@ -390,36 +373,7 @@ class Tracker:
         tracks.time_since_update[:] += 1
         return tracks
 
-    def _all(self, removed_ids: NDArray[np.int64],
-             state: NDArray[np.float64] | None = None) -> Tracks:
-        table = self._table
-        mean, velocity, variance, cross, _, velocity_variance = (
-            table.kalman if state is None else state)
-        # Rows of 16: an entry of x and the same one of y are five apart.
-        covariance = np.zeros((len(table), 16))
-        covariance[:, 0:6:5] = variance[:, :2]
-        covariance[:, 2:8:5] = covariance[:, 8:14:5] = cross[:, :2]
-        covariance[:, 10::5] = velocity_variance[:, :2]
-        return Tracks(
-            id=table.id.copy(),
-            state=table.state.astype(np.uint8),
-            class_id=self._votes.names(table.slot),
-            score=table.score.copy(),
-            tlwh=boxes.reported(mean, self._form.tlwh),
-            velocity=velocity[:, :2].copy(),
-            covariance=covariance.reshape(-1, 4, 4),
-            age=table.age.copy(),
-            hits=table.hits.copy(),
-            time_since_update=table.time_since_update.copy(),
-            first_seen=table.first_seen.copy(),
-            last_seen=table.last_seen.copy(),
-            detection_index=table.detection_index.copy(),
-            feature=self._gallery.newest(table.slot),
-            removed_ids=removed_ids)
-
-
-def _unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return which of (N, D) rows are finite and not zero, and those at length 1."""
-    norm = np.sqrt(np.einsum('nd,nd->n', features, features))
-    described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
-    return described, features / np.where(described, norm, 1.0)[:, None]
+    def _report(self, removed_ids: NDArray[np.int64],
+                state: NDArray[np.float64] | None = None) -> Tracks:
+        return snapshot(
+            self._table, self._gallery, self._votes, self._form, removed_ids, state)

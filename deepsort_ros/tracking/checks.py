@@ -1,0 +1,42 @@
+"""What an update is given: refused where it makes no sense, and brought to length 1."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepsort_ros.tracking.detections import Detections
+
+
+def checked(detections: Detections, features: NDArray[np.float32] | None, dt: float,
+            length: int) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+    """
+    Return which of N detections have a feature, and the features at length 1.
+
+    :param features: (N, D) float32, or None; :param length: of the features held, 0 for any.
+    :raises ValueError: something is not acceptable.
+    """
+    valid = detections.valid()
+    if not valid.all():
+        first = int(np.argmin(valid))
+        raise ValueError(f'detections: box {detections.tlwh[first].tolist()} with score '
+                         f'{detections.score[first]} at {first} is not valid')
+    if not 0 < dt < np.inf:
+        raise ValueError(f'dt: {dt} is not positive and finite')
+    if features is None or not len(detections):
+        return np.zeros(len(detections), dtype=bool), None
+    features = np.asarray(features, dtype=np.float32)
+    if features.ndim != 2 or len(features) != len(detections) or not features.shape[1]:
+        raise ValueError(f'features: shape {features.shape} does not fit '
+                         f'{len(detections)} detections')
+    if length not in (0, features.shape[1]):
+        raise ValueError(f'features: length {features.shape[1]} is not the '
+                         f'{length} of the gallery')
+    described, features = unit(features)
+    return described, features if described.any() else None
+
+
+def unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which of (N, D) rows are finite and not zero, and those at length 1."""
+    norm = np.sqrt(np.einsum('nd,nd->n', features, features))
+    described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
+    return described, features / np.where(described, norm, 1.0)[:, None]
