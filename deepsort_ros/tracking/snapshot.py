@@ -18,8 +18,8 @@ def snapshot(table: TrackTable, gallery: Gallery, votes: ClassVotes, form: kalma
     """
     Return all tracks, those that sleep as well.
 
-    :param removed_ids: what to report as removed; :param state: (6, M, 4) where they are, in
-        place of where the table has them.
+    :param removed_ids: what to report as removed; :param state: (6, M, 4) where they are, instead
+        of where the table has them.
     """
     mean, velocity, variance, cross, _, velocity_variance = (
         table.kalman if state is None else state)
