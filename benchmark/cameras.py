@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
-import os
 import signal
 import statistics
 import subprocess
@@ -215,17 +214,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.run_publisher:
         return run_publisher(options)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     import rclpy
     from tabulate import tabulate
 
-    from deepsort_ros.ros.distro import isolation
-    from deepsort_ros.ros.distro import profiles_variable
-
-    os.environ.setdefault(profiles_variable(), str(ROOT / 'config' / 'large_images.xml'))
-    for name, value in isolation().items():
-        os.environ.setdefault(name, value)
-
+    from deepsort_ros.demo import isolate
+    isolate()
     rclpy.init()
     rows = []
     with tempfile.NamedTemporaryFile() as lock:

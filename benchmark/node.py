@@ -371,17 +371,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.output:
         return run_publisher(options)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     import rclpy
     from tabulate import tabulate
 
-    from deepsort_ros.ros.distro import isolation
-    from deepsort_ros.ros.distro import profiles_variable
-
-    os.environ.setdefault(profiles_variable(), str(ROOT / 'config' / 'large_images.xml'))
-    for name, value in isolation().items():
-        os.environ.setdefault(name, value)
-
+    from deepsort_ros.demo import isolate
+    isolate()
     rclpy.init()
     rows = []
     with tempfile.TemporaryDirectory() as folder:

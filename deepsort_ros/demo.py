@@ -168,8 +168,8 @@ def _silent(stage: str) -> Iterator[Progress]:
     yield lambda done, total: None
 
 
-def _isolate() -> None:
-    """Keep the demo off the network and out of the graph of a robot that is running."""
+def isolate() -> None:
+    """Keep this process off the network and out of the graph of a robot that is running."""
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     os.environ.setdefault(profiles_variable(), str(share_path('config/large_images.xml')))
     for name, value in isolation().items():
@@ -216,7 +216,7 @@ def _record(sequence: Sequence, output: Path, rate: float | None,
             show: Callable[[str], contextlib.AbstractContextManager[Progress]],
             parameters: Mapping[str, Any]) -> _Recording:
     """Play the sequence into a node of its own."""
-    _isolate()
+    isolate()
     bag = output / 'tracks'
     shutil.rmtree(bag, ignore_errors=True)
     first = time.time_ns()
