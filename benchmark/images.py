@@ -48,7 +48,7 @@ def qos(reliability: str, depth: int) -> Any:
 
 
 def publish(options: argparse.Namespace) -> None:
-    """Publish images at a rate, once somebody subscribes."""
+    """Publish images at a rate, once there is a subscriber."""
     import numpy as np
     import rclpy
     from sensor_msgs.msg import Image
@@ -131,7 +131,7 @@ def main() -> int:
     parser.add_argument('--seconds', type=float, default=10.0, help='of each run')
     parser.add_argument('--publishers', nargs='+', default=[
         'reliable:10', 'reliable:1', 'best_effort:5'], help='their reliability and depth')
-    parser.add_argument('--rounds', type=int, default=1, help='all choices by turns, so often')
+    parser.add_argument('--rounds', type=int, default=1, help='rounds over all choices')
     parser.add_argument('--json', action='store_true')
     for name, kind in (('role', str), ('publisher', str), ('subscriber', str), ('depth', int)):
         parser.add_argument(f'--{name}', type=kind, default=10 if kind is int else '',

@@ -303,12 +303,12 @@ TYPES: dict[str, Any] = typing.get_type_hints(Settings)
 
 def unknown_words(names: Iterable[str], known: Iterable[str] = ()) -> str:
     """Return names that do not exist, each with the closest of those that do: all settings."""
-    told = []
+    named = []
     known = [*SPECS, *known]
     for name in names:
         close = difflib.get_close_matches(name, known, 1)
-        told.append(f'{name} (did you mean {close[0]}?)' if close else name)
-    return ', '.join(told)
+        named.append(f'{name} (did you mean {close[0]}?)' if close else name)
+    return ', '.join(named)
 
 
 def default(name: str) -> Any:

@@ -100,7 +100,7 @@ def on_parameters(node: Node, refuse_unknown: Callable[[list[Parameter]], list[P
         return result
 
     if hasattr(node, 'add_post_set_parameters_callback'):
-        # One callback: what several return would be put together.
+        # One callback: what several return would be joined.
         node.add_pre_set_parameters_callback(lambda given: normalise(refuse_unknown(given)))
         node.add_on_set_parameters_callback(check)
         node.add_post_set_parameters_callback(use)

@@ -61,7 +61,7 @@ class Rhythm:
 
     @property
     def gaps(self) -> float:
-        """Return the share of images missing from a steady stream, 0.0 while nobody knows."""
+        """Return the share of images missing from a steady stream, 0.0 while unknown."""
         usual = self.image_interval
         if usual is None or len(self._images) < ENOUGH:
             return 0.0

@@ -23,7 +23,7 @@ class Subscribed:
     """
     Subscribes to a topic, reliably where all its publishers are reliable.
 
-    What does not fit into the shared memory of the publisher is then sent again in place of lost:
+    What does not fit into the shared memory of the publisher is then sent again instead of lost:
     colour images of a VGA camera, with the defaults of Fast DDS. A publisher that is best effort
     connects as well, :meth:`follow` sees to that. A reliability given in ``qos_overrides`` stays.
 

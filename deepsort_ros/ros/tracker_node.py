@@ -125,7 +125,7 @@ class TrackerNode(LifecycleNode):
         def go_on() -> None:
             waits = time.monotonic() - started < self._settings.load_wait
             if self._active or not self._configured:
-                timer.cancel()  # somebody else drives the lifecycle
+                timer.cancel()  # someone else drives the lifecycle
             elif self._loaded.is_set() or not waits:
                 timer.cancel()
                 if self.trigger_activate() == SUCCESS:

@@ -75,7 +75,7 @@ class Appearance:
 
     def join(self, settings: Settings) -> threading.Event:
         """
-        Have the network loaded if it is needed, else let go of it.
+        Have the network loaded if it is needed, else release it.
 
         :returns: an event that is set when that was tried.
         """

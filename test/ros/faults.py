@@ -312,7 +312,7 @@ def restamped(bench: Bench) -> None:
     keys = ('pairing_image_without_detections', 'pairing_detections_without_image')
     before = [bench.count('inputs', key) for key in keys]
 
-    def told():
+    def reported():
         bench.send('image', bench.next())
         bench.send('detections', bench.tracking.stamp + 1000)
         bench.graph.spin_for(0.1)
@@ -320,7 +320,7 @@ def restamped(bench: Bench) -> None:
                    and 'the detector must copy the stamp of its image' in status.message
                    for message in bench.tracking.diagnostics for status in message.status)
     bench.tracking.tracks.clear()
-    bench.graph.spin_until(told, 30.0)
+    bench.graph.spin_until(reported, 30.0)
     bench.tracking.diagnostics.clear()
     assert all(bench.count('inputs', key) > count for key, count in zip(keys, before))
     assert not bench.tracking.tracks

@@ -37,7 +37,7 @@ STEP = 33_333_333
 # Small shared memory loses images.
 ISOLATION = {**isolation(), profiles_variable(): str(PROFILE)}
 _numbers = itertools.count(os.getpid())
-# Domains whose ports are below those that Linux gives to anybody, but for 0, the default.
+# Domains whose ports are below those that Linux gives to any process, except 0, the default.
 DOMAINS = 101
 
 

@@ -218,7 +218,7 @@ def test_an_input_is_as_reliable_as_its_publishers_are(start_node, graph, offere
     for publisher in publishers[:-1] if len(offered) > 1 else ():
         graph.node.destroy_publisher(publisher)
     graph.node.destroy_publisher(publishers[-1])
-    # Nobody is left that is best effort.
+    # No best-effort publisher is left.
     graph.spin_until(lambda: asked() == {QoSReliabilityPolicy.RELIABLE})
     assert 'reliability' not in node.log()
 

@@ -49,6 +49,6 @@ class Overlay:
 
 
 def _label(track: Track) -> str:
-    """Return class and id; a number that nobody named would be taken for the id."""
+    """Return class and id; a number without a name would be taken for the id."""
     unnamed = not track.class_id or track.class_id.isdigit()
     return str(track.id) if unnamed else f'{track.class_id} {track.id}'

@@ -1,4 +1,4 @@
-"""Images that are lost for long are told, with the cause and the cure."""
+"""Images that are lost for long are reported, with the cause and the cure."""
 from __future__ import annotations
 
 import pytest
