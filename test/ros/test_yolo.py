@@ -21,7 +21,7 @@ def yolo_msgs(tmp_path_factory):
         return {}
     folder = tmp_path_factory.mktemp('yolo')
     source = folder / 'test' / 'ros' / 'yolo_msgs'
-    shutil.copytree(HERE / 'yolo_msgs', source)
+    shutil.copytree(HERE / 'yolo_stand_in', source)
     shutil.copytree(live.ROOT / 'cmake', folder / 'cmake')
     scripts = str(Path(sys.executable).parent)
     subprocess.run(
