@@ -119,10 +119,15 @@ class WorldInputs(Generic[Pair]):
         if not self.depth_wanted:
             self._depth.clear()
 
-    def add_camera_info(self, message: CameraInfo) -> None:
-        """Take in the calibration of the camera; the newest counts."""
-        if self._info is None or not _same(message, self._info):
-            self._read_camera(message)
+    def add_camera_info(self, message: CameraInfo) -> str:
+        """Take in the calibration of the camera, the newest counts; return what has changed."""
+        before = self._info
+        if before is not None and _same(message, before):
+            return ''
+        self._read_camera(message)
+        return '' if before is None else (
+            f'camera_info changed: {before.width}x{before.height} pixels with focal length '
+            f'{before.k[0]:g} before, {message.width}x{message.height} with {message.k[0]:g} now')
 
     def _read_camera(self, message: CameraInfo) -> None:
         self._info = message

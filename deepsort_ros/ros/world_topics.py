@@ -150,7 +150,8 @@ class WorldTopics:
     # Messages in, on the executor's thread
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self._inputs.add_camera_info(message)
+        if change := self._inputs.add_camera_info(message):
+            self._log.warn('camera_info changed', change)
 
     def _on_depth(self, message: Image) -> None:
         self._inputs.add_depth(message)

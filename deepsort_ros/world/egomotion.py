@@ -63,13 +63,15 @@ class Step:
 
 
 def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArray[np.float64],
-          ) -> NDArray[np.float64]:
+          after: Camera | None = None) -> NDArray[np.float64]:
     """
     Return (N, 2, 3) similarities from pixels of the old image to pixels of the new one.
 
     :param centre: (N, 2) pixels of the old image; :param depth: (N,) m along the optical axis,
         infinite where it is not known: then the turn alone counts.
+    :param after: the camera of the new image where it is another one: it zooms, or bins pixels.
     """
+    after = after or camera
     result = np.zeros((len(centre), 2, 3))
     result[:, 0, 0] = result[:, 1, 1] = 1.0
     if not len(centre):
@@ -85,9 +87,8 @@ def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArra
         scale = np.where(far, 1.0, np.clip(depth / new_depth, *SCALES))
     scale[far] = 1.0
     good = (moved[:, 2] >= NEAREST) & (new_depth >= NEAREST)
-    matrix = camera.matrix
-    homography = matrix @ step.rotation @ np.linalg.inv(matrix)
-    new = camera.flat(np.where(good[:, None], moved, rays))
+    homography = after.matrix @ step.rotation @ np.linalg.inv(camera.matrix)
+    new = after.flat(np.where(good[:, None], moved, rays))
     # The derivative of the homography at the centre tells how far the picture turns about it.
     weight = 1.0 / np.where(good, moved[:, 2], 1.0)
     row = homography[2]
@@ -96,10 +97,11 @@ def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArra
     trace = weight * ((homography[0, 0] - new[:, 0] * row[0])
                       + (homography[1, 1] - new[:, 1] * row[1]))
     angle = np.arctan2(skew, trace)
+    scale *= np.sqrt(np.prod(after.focal) / np.prod(camera.focal))
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     result[good, 0, 0] = result[good, 1, 1] = cosine[good]
     result[good, 0, 1], result[good, 1, 0] = -sine[good], sine[good]
-    aim = camera.pixels(moved[good])
+    aim = after.pixels(moved[good])
     result[good, :, 2] = aim - np.einsum('nij,nj->ni', result[good, :, :2], centre[good])
     return result
 

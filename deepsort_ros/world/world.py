@@ -150,7 +150,7 @@ class World:
         self.counts.followed += not why
         if view.base is not None:
             step = step.level(view.base)
-        return warps(last.camera, step, tlwh[:, :2] + tlwh[:, 2:] / 2, depth)
+        return warps(last.camera, step, tlwh[:, :2] + tlwh[:, 2:] / 2, depth, view.camera)
 
     def _jumped(self, last: View, view: View, step: Step, why: str) -> None:
         """Keep the tracks where the camera sees them: they jump with its pose."""

@@ -81,10 +81,8 @@ def test_tracks_of_a_robot_that_moves_keep_ids_and_have_positions(bag, tmp_path)
 
 
 def test_without_the_poses_the_ids_do_not_last(bag, tmp_path) -> None:
-    # Velocities as certain as at 30 Hz: else the wide gates of 10 Hz alone would do here.
-    still, _ = track(bag, tmp_path / 'off', Settings(
-        appearance='off', frame_rate=10.0, noise_rate=0.0, reach=False))
-    assert still.ids != 3
+    still, _ = track(bag, tmp_path / 'off', Settings(appearance='off', frame_rate=10.0))
+    assert still.ids > 3
 
 
 def test_the_same_bag_gives_the_same_messages(bag, tmp_path) -> None:

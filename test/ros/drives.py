@@ -20,12 +20,15 @@ HEIGHT, TALL = 1.2, 1.72
 PEOPLE = ((6.0, 0.0), (5.0, 1.4), (7.0, -2.0))
 OPTICAL = Rotation.from_matrix(((0, 0, 1), (-1, 0, 0), (0, -1, 0)))
 STEP = 100_000_000
+# The robot looks left and right by so many radians, in so many seconds.
+TURN, PERIOD = 0.4, 1.1
 
 
 def robot(stamp: int) -> tuple[tuple[float, float, float], float]:
     """Return place and heading at a time."""
     seconds = stamp / 1e9
-    return (0.3 * seconds % 3.0, 0.0, 0.0), 0.25 * np.sin(2 * np.pi * seconds / 2.5)
+    return ((1.0 - np.cos(0.3 * seconds), 0.0, 0.0),
+            TURN * np.sin(2 * np.pi * seconds / PERIOD))
 
 
 def transform(parent: str, child: str, stamp: int, place, turn: Rotation) -> TransformStamped:

@@ -111,7 +111,9 @@ def test_an_image_of_another_size_has_no_view() -> None:
 
 def test_a_changed_camera_counts_from_the_next_pair_on() -> None:
     found = inputs()
-    found.add_camera_info(drives.camera_info(0, scale=2.0))
+    assert found.add_camera_info(drives.camera_info(5)) == ''
+    assert found.add_camera_info(drives.camera_info(0, scale=2.0)) == (
+        'camera_info changed: 320x240 pixels with focal length 160 before, 320x240 with 320 now')
     (_, sight), = look(found)
     assert sight.camera.focal == (320.0, 320.0)
     part = drives.camera_info(0)

@@ -3,6 +3,8 @@ import drives
 import live
 import numpy as np
 import pytest
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy
 from rclpy.qos import QoSProfile
 from rosbags.rosbag2 import Reader
@@ -23,10 +25,10 @@ from deepsort_ros.settings import Settings
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 START = 100 * 10 ** 9
 SETTINGS = {'appearance': 'off', 'frame_rate': 10.0, 'camera_motion': 'tf', 'world': 'depth',
-            'transform_timeout': 1.0, 'n_init': 1,
-            # The tracks of the frames before a test end before it begins.
-            'max_age': 1.5}
+            'transform_timeout': 0.5, 'n_init': 1}
 FRAMES = 30
+# Images between two tests: the tracks of the one end before the other.
+APART = 60
 
 
 class Drive:
@@ -49,9 +51,14 @@ class Drive:
         self.recorded: list = [('static', START - 4, drives.mounting())]
         # Until the first frame with a position everything is being connected.
         for _ in range(100):
+            if any(t.position_source for t in self.frame(info=False).tracks):
+                raise AssertionError('a position without camera_info')
+            if any('no camera_info has come' in s.message for s in self.world_status()):
+                break
+        for _ in range(100):
             if any(t.position_source == 4 for t in self.frame().tracks):
                 break
-        self.number += 30
+        self.number += APART
         self.recorded = self.recorded[:1]
 
     def send(self, role: str, publisher, stamp: int, message) -> None:
@@ -63,8 +70,9 @@ class Drive:
         """Send a frame with what goes with it and return its tracks."""
         self.number += 1
         stamp = START + self.number * drives.STEP
-        if tf:
-            self.send('transforms', self.tf, stamp, drives.odometry(stamp, jump))
+        pose = drives.odometry(stamp, jump)
+        if tf is True:
+            self.send('transforms', self.tf, stamp, pose)
         if info is not None and info is not False:
             message = drives.camera_info(stamp) if info is True else info
             self.send('camera_info', self.info, stamp, message)
@@ -75,6 +83,8 @@ class Drive:
         image, detections = drives.frame(stamp, frame_id)
         self.send('image', self.images, stamp + 1, image)
         self.send('detections', self.detections, stamp + 2, detections)
+        if tf == 'late':
+            self.tf.publish(pose)
         end = []
 
         def arrived():
@@ -82,22 +92,25 @@ class Drive:
             return end
 
         self.graph.spin_until(arrived, what=f'the tracks of frame {self.number}')
+        if tf == 'too late':
+            self.tf.publish(pose)
         return end[0]
 
     def settle(self) -> TrackArray:
         """Let pass what a fault left behind, and return the tracks of a frame after it."""
-        self.number += 30
+        self.number += APART
         return [self.frame() for _ in range(3)][-1]
+
+    def world_status(self) -> list:
+        """Return the diagnostics of the world so far."""
+        return [status for message in self.diagnostics for status in message.status
+                if status.name == 'tracker: world']
 
     def status(self, words: str) -> None:
         """Wait for a diagnostic of the world that has these words."""
         self.diagnostics.clear()
-
-        def said():
-            return [s for m in self.diagnostics for s in m.status
-                    if s.name == 'tracker: world' and words in s.message]
-
-        self.graph.spin_until(said, 10.0, f'diagnostics with {words!r}')
+        self.graph.spin_until(lambda: any(words in s.message for s in self.world_status()), 20.0,
+                              f'diagnostics with {words!r}')
 
 
 @pytest.fixture(scope='module')
@@ -180,6 +193,7 @@ def test_markers_have_a_body_and_a_name_for_each(drive):
 
 FAULTS = {
     'transforms missing': ({'tf': False}, {0, 4}, 'tracked in pixels alone: no pose of camera'),
+    'transforms too late': ({'tf': 'too late'}, {0, 4}, 'tracked in pixels alone: no pose of'),
     'frame_id unknown': ({'frame_id': 'nowhere'}, {0, 4}, "has the frame 'nowhere'"),
     'depth missing': ({'depth': ''}, {3, 4}, 'positions without a depth image'),
     'depth of another size': ({'depth_size': (160, 120)}, {3, 4}, '160x120 is not the size'),
@@ -206,7 +220,7 @@ def test_a_fault_ends_in_pixels_and_words_and_passes(drive, name):
     drive.status(words)
     after = [drive.frame() for _ in range(3)]
     assert sources(after[-1]) == {4}
-    if changes.get('tf') is not False and 'frame_id' not in changes and 'info' not in changes:
+    if 'tf' not in changes and 'frame_id' not in changes and 'info' not in changes:
         assert {track.id for track in after[-1].tracks} == ids
 
 
@@ -219,3 +233,21 @@ def test_a_pose_that_jumps_is_not_followed_and_said(drive):
     assert np.allclose(sorted(places), sorted((x + 30, y) for x, y in drives.PEOPLE), atol=0.4)
     drive.frame()
     assert sources(drive.frame()) == {4}
+
+
+def test_a_pair_waits_for_a_transform_that_is_late(node, drive):
+    drive.graph.call(SetParameters, 'tracker/set_parameters', SetParameters.Request(
+        parameters=[Parameter('transform_timeout', value=5.0).to_parameter_msg()]))
+    drive.settle()
+    assert [sources(drive.frame(tf='late')) for _ in range(3)] == [{4}] * 3
+    drive.graph.call(SetParameters, 'tracker/set_parameters', SetParameters.Request(
+        parameters=[Parameter('transform_timeout', value=0.5).to_parameter_msg()]))
+
+
+def test_a_camera_that_changes_is_told_and_used(node, drive):
+    drive.settle()
+    for _ in range(3):
+        assert sources(drive.frame(info=drives.camera_info(0, scale=2.0))) <= {4}
+    assert 'focal length 160 before, 320x240 with 320 now' in node.log()
+    assert [sources(drive.frame()) for _ in range(3)][-1] == {4}
+    assert 'focal length 320 before, 320x240 with 160 now' in node.log()

@@ -4,9 +4,11 @@ from views import CAMERA
 from views import project
 from views import view
 
+from deepsort_ros.world.camera import Camera
 from deepsort_ros.world.egomotion import CameraPath
 from deepsort_ros.world.egomotion import Step
 from deepsort_ros.world.egomotion import warps
+from deepsort_ros.world.view import View
 
 POINTS = np.array(((8.0, -2.0, 0.9), (15.0, 3.0, 0.9), (6.0, 0.0, 1.2)))
 
@@ -39,6 +41,19 @@ def test_what_comes_nearer_grows_by_the_ratio_of_its_depths() -> None:
     transforms = warps(CAMERA, Step.between(before.centre, after.centre),
                        project(before, POINTS), POINTS[:, 0])
     assert np.allclose(np.sqrt(np.linalg.det(transforms[:, :, :2])), (8 / 6, 15 / 13, 6 / 4))
+
+
+def test_a_camera_that_zooms_takes_the_boxes_along() -> None:
+    before, after = view(), view(x=0.3, yaw=0.05)
+    zoomed = Camera.pinhole(CAMERA.matrix * ((1.5,), (1.5,), (1.0,)), CAMERA.size)
+    seen = View(zoomed, after.pose, after.base)
+    old = project(before, POINTS)
+    step = Step.between(before.centre, after.centre)
+    transforms = warps(CAMERA, step, old, POINTS[:, 0], zoomed)
+    assert np.allclose(moved(transforms, old), project(seen, POINTS), atol=1e-6)
+    plain = warps(CAMERA, step, old, POINTS[:, 0])
+    assert np.allclose(np.linalg.det(transforms[:, :, :2]),
+                       1.5 ** 2 * np.linalg.det(plain[:, :, :2]))
 
 
 def test_a_camera_that_rolls_turns_the_boxes() -> None:

@@ -1,0 +1,150 @@
+"""A drive replayed over DDS gives the positions that ``deepsort bag`` gives, to the bit."""
+import copy
+import time
+
+import live
+import pytest
+import recorded
+from rclpy.qos import QoSDurabilityPolicy
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
+from rosbags.rosbag2 import Reader
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import Detection2DArray
+
+from deepsort_ros.bags.bag import convert
+from deepsort_ros.bags.bag import WorldSource
+from deepsort_ros.msg import TrackArray
+from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.scene.drive import DriveConfig
+from deepsort_ros.scene.drive import write_drive
+from deepsort_ros.settings import Settings
+
+LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+KINDS = {'transforms': TFMessage, 'camera_info': CameraInfo, 'depth': Image, 'image': Image,
+         'detections': Detection2DArray}
+FRAMES = 30
+# Patient: transforms are late here, but never missing.
+COMMON = {'appearance': 'off', 'frame_rate': 10.0, 'camera_motion': 'tf',
+          'camera_model': 'rectified', 'transform_timeout': 5.0}
+
+
+@pytest.fixture(scope='module', params=['KITTI', 'rendered'])
+def source(request, tmp_path_factory):
+    """Return rows of a bag, settings, and where positions come from."""
+    if request.param == 'KITTI':
+        data = request.getfixturevalue('data')
+        images, world = data / 'mot' / 'KITTI-17', data / 'kitti_tracking' / '0017'
+        rows = list(recorded.messages(images, world, images / 'det' / 'det.txt', FRAMES))
+        return rows, {**COMMON, 'world': 'ground'}, 3
+    folder = tmp_path_factory.mktemp('drive')
+    write_drive(folder, DriveConfig(width=480, height=270, seconds=FRAMES / 10))
+    rows = list(recorded.messages(folder, folder, folder / 'det' / 'det.txt', FRAMES))
+    return rows, {**COMMON, 'world': 'depth'}, 4
+
+
+@pytest.fixture(scope='module')
+def offline(source, tmp_path_factory):
+    """Return what ``deepsort bag`` makes of the rows."""
+    rows, settings, _ = source
+    folder = tmp_path_factory.mktemp('bag')
+    recorded.write_bag(folder / 'bag', rows)
+    depth = '/depth' if settings['world'] == 'depth' else None
+    summary = convert(folder / 'bag', folder / 'tracks', Settings(**settings),
+                      image_topic='/image', world=WorldSource('/camera_info', depth))
+    assert summary.world_problems == {} and summary.frames == FRAMES
+    with Reader(folder / 'tracks') as reader:
+        return [deserialize_message(bytes(data), TrackArray)
+                for _, _, data in reader.messages()]
+
+
+class Replay:
+    """Plays rows to a node; nothing follows a pair before its tracks are there."""
+
+    def __init__(self, graph: live.Graph, rows) -> None:
+        self.graph, self.rows = graph, rows
+        self.tracks = graph.collect(TrackArray, 'tracks')
+        self.publishers = {
+            role: graph.publisher(kind, recorded.TOPICS[role][0])
+            for role, kind in KINDS.items() if any(row[1] == role for row in rows)}
+        graph.publisher(TFMessage, '/tf_static', LATCHED).publish(rows[0][2])
+
+    def warm_up(self) -> None:
+        """Send the first frame over and over, until all of it arrives; then start from nothing."""
+        first = copy.deepcopy({role: message for _, role, message in reversed(self.rows)})
+        for count in range(100):
+            stamp = time_message(recorded.START - (200 - count) * 10 ** 8)
+            for role in ('transforms', 'camera_info', 'depth', 'image', 'detections'):
+                if role not in first:
+                    continue
+                message = first[role]
+                (message.transforms[0] if role == 'transforms' else message).header.stamp = stamp
+                self.publishers[role].publish(message)
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end and not self.last_is(stamp):
+                self.graph.spin_once(0.05)
+            if self.last_is(stamp) and any(
+                    track.position_source for track in self.tracks[-1].tracks):
+                break
+        else:
+            raise AssertionError('no track has a position')
+        assert self.graph.call(Trigger, 'tracker/reset', Trigger.Request()).success
+        self.tracks.clear()
+
+    def last_is(self, stamp) -> bool:
+        return bool(self.tracks) and self.tracks[-1].header.stamp == stamp
+
+    def play(self) -> list[TrackArray]:
+        answers, waiting = [], None
+        for _, role, message in self.rows[1:]:
+            if role == 'camera_info' and waiting is not None:
+                answers.append(self.answer(waiting))
+            self.publishers[role].publish(message)
+            if role == 'image':
+                waiting = message.header
+        return [*answers, self.answer(waiting)]
+
+    def answer(self, header) -> TrackArray:
+        found = []
+
+        def arrived():
+            found[:] = [t for t in self.tracks if t.header == header]
+            return found
+
+        self.graph.spin_until(arrived, 60.0, f'the tracks of {nanoseconds(header.stamp)}')
+        return found[0]
+
+
+@pytest.fixture(scope='module')
+def played(source, domain, graph, tmp_path_factory):
+    rows, settings, _ = source
+    node = live.NodeProcess(tmp_path_factory.mktemp('node'), domain, **settings)
+    node.wait_for('active:')
+    replay = Replay(graph, rows)
+    replay.warm_up()
+    yield replay.play()
+    assert node.stop() == 0
+    assert 'Traceback' not in node.log()
+
+
+def test_every_field_is_that_of_the_offline_run(played, offline):
+    first = next(index for index, message in enumerate(offline) if message.tracks)
+    shift = played[first].tracks[0].id - offline[first].tracks[0].id
+    expected = copy.deepcopy(offline)
+    for message in expected:
+        message.session = played[0].session
+        message.removed_ids = [number + shift for number in message.removed_ids]
+        for track in message.tracks:
+            track.id += shift
+    assert played == expected
+
+
+def test_the_tracks_are_located_by_all_that_is_there(played, source):
+    *_, best = source
+    sources = [track.position_source for message in played for track in message.tracks]
+    assert sources.count(best) > FRAMES
+    assert all(message.world_frame == 'odom' for message in played)
