@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepsort_ros.kept_crops import Crop
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracks
+from deepsort_ros.world.given import Given
 from deepsort_ros.world.view import View
 from deepsort_ros.world.world import Positions
 
@@ -50,6 +51,7 @@ class Frame:
     :param image: (H, W, 3) uint8, or None where there is none (motion only).
     :param encoding: ``bgr8`` or ``rgb8``, the channel order of the image.
     :param view: where the camera was, None where that is not known or not wanted.
+    :param given: what the detections say of where they are, None for nothing.
     """
 
     stamp: int
@@ -57,6 +59,7 @@ class Frame:
     image: NDArray[np.uint8] | None
     encoding: str = 'bgr8'
     view: View | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True)

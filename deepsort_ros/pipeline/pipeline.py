@@ -23,6 +23,10 @@ from deepsort_ros.tracking import TrackState
 from deepsort_ros.world.world import Positions
 from deepsort_ros.world.world import World
 
+# Share of the velocities' noise that is left where the motion of the camera is known: half of it
+# stands for that motion (chosen on either half of KITTI's drives, benchmark/ego_motion.py).
+FOLLOWED = 0.5
+
 
 class Pipeline:
     """
@@ -141,7 +145,8 @@ class Pipeline:
             start = time.perf_counter()
             transforms = self._world.move(frame.view, frame.stamp, *self._tracker.boxes())
             if transforms is not None:
-                self._tracker.move(transforms)
+                known = self._world.steady and settings.noise_rate
+                self._tracker.move(transforms, FOLLOWED if known else 1.0)
             stages['motion'] = time.perf_counter() - start
         start = time.perf_counter()
         if self._looks.limit != self._config.max_cosine_distance:
@@ -171,8 +176,9 @@ class Pipeline:
         if self._world is None or not self._settings.ground_matching:
             return None
         ids, _, classes = self._tracker.boxes()
+        given = None if frame.given is None else frame.given.select(detections.index)
         return self._world.distances(frame.view, frame.stamp, ids, classes, detections.tlwh,
-                                     detections.class_id)
+                                     detections.class_id, given)
 
     def _ahead(self, frame: Frame, dt: float, reset: bool) -> FrameResult:
         """Predict the tracks into an image without detections; only the camera is followed."""
@@ -195,5 +201,7 @@ class Pipeline:
         order = np.argsort(frame.detections.index, kind='stable')
         place = order[np.searchsorted(
             frame.detections.index[order], tracks.detection_index[matched])]
+        given = None if frame.given is None else frame.given.select(
+            tracks.detection_index[matched])
         return world.update(frame.view, frame.stamp, tracks.id, tracks.class_id, matched,
-                            frame.detections.tlwh[place])
+                            frame.detections.tlwh[place], given)

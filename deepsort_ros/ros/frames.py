@@ -21,6 +21,7 @@ from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import Detection2DArray
 from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import TrackArray
+from deepsort_ros.ros.messages.world import read_given
 from deepsort_ros.ros.messages.world import write_positions
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.tracking import Detections
@@ -73,7 +74,13 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
     view, problems = (None, {}) if sight is None else sight.view(size)
     found = None if detections is None else read_any(detections)
-    frame = Frame(nanoseconds(image.header.stamp), found, pixels, encoding, view)
+    given = None
+    if view is not None and pipeline.settings.world != 'off' and isinstance(
+            detections, Detection2DArray):
+        given, why = read_given(detections, image.header.frame_id)
+        if why:
+            problems = {**problems, 'detections': why}
+    frame = Frame(nanoseconds(image.header.stamp), found, pixels, encoding, view, given)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)
     stages.update(result.stage_seconds)

@@ -151,7 +151,7 @@ class WorldTopics:
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         if change := self._inputs.add_camera_info(message):
-            self._log.warn('camera_info changed', change)
+            self._log.warn(change, change)
 
     def _on_depth(self, message: Image) -> None:
         self._inputs.add_depth(message)

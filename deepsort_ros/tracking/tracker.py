@@ -53,6 +53,7 @@ class Tracker:
         """Start with no tracks; the first id is 1."""
         self._config = config
         self._next_id = 1
+        self._calm = 1.0
         self._forget()
 
     def _forget(self) -> None:
@@ -80,6 +81,10 @@ class Tracker:
     @property
     def _form(self) -> kalman.Form:
         return kalman_form(self._config)
+
+    @property
+    def _pace(self) -> float:
+        return self._config.pace * self._calm
 
     def reset(self) -> None:
         """Drop all tracks without reporting them as removed; ids go on."""
@@ -150,7 +155,7 @@ class Tracker:
         form = self._form
         measurement = form.measure(detections.tlwh)
         classes = self._votes.codes(detections.class_id)
-        table.kalman[:] = kalman.predict(table.kalman, dt, form, self._config.pace)
+        table.kalman[:] = kalman.predict(table.kalman, dt, form, self._pace)
         table.age += 1
         table.feature_age += 1
         table.time_since_update += 1
@@ -180,6 +185,7 @@ class Tracker:
             self._votes.start(new_slot, classes[left])
             self._gallery.clear(new_slot)
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
+        self._calm = 1.0
         if features is not None:
             known = remembered[column]
             self._gallery.add(slot[known], features[column[known]])
@@ -187,7 +193,7 @@ class Tracker:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
 
-    def move(self, transform: NDArray[np.float64]) -> None:
+    def move(self, transform: NDArray[np.float64], calm: float = 1.0) -> None:
         """
         Move all tracks as the camera's motion since the last update moves the image.
 
@@ -196,6 +202,8 @@ class Tracker:
 
         :param transform: similarity (turn, scale, shift) from pixels then to pixels now: (2, 3),
             or (M, 2, 3), one for each track in the order of :meth:`boxes`.
+        :param calm: factor of ``pace`` in the next update: with the camera's part known,
+            velocities in the image change less.
         :raises ValueError: of another shape, not finite, or it collapses the image.
         """
         transform = np.asarray(transform, dtype=np.float64)
@@ -206,6 +214,7 @@ class Tracker:
         if (abs(np.linalg.det(transform[..., :2])) < boxes.SMALLEST).any():
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
         self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
+        self._calm = calm
 
     def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.object_]]:
         """Return ids, (M, 4) tlwh and classes of all tracks, those that sleep as well."""
@@ -245,7 +254,7 @@ class Tracker:
             return Demand(needed, remembered, {})
         high = detections.select(needed)
         classes = self._votes.codes(high.class_id)
-        state = kalman.predict(table.kalman, dt, self._form, config.pace)
+        state = kalman.predict(table.kalman, dt, self._form, self._pace)
         elapsed = table.elapsed + dt
         settled = self._matcher.settled(
             state, high.tlwh, classes, table.time_since_update == 0, elapsed)
@@ -343,7 +352,7 @@ class Tracker:
         table.hits[rows] = 1
         table.first_seen[rows] = stamp
         table.kalman[:, rows] = kalman.initiate(
-            measurement[left], self._form, self._config.pace)
+            measurement[left], self._form, self._pace)
         self._record(rows, detections, left, stamp)
         slots: NDArray[np.int64] = table.slot[rows].copy()
         return slots

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deepsort_ros.world import ground
 from deepsort_ros.world.depth import box_depths
+from deepsort_ros.world.given import Given
 from deepsort_ros.world.ground import Depths
 from deepsort_ros.world.kinds import KindArrays
 from deepsort_ros.world.view import View
@@ -22,6 +23,7 @@ class Source(enum.IntEnum):
     GROUND = 2
     GROUND_HEIGHT = 3
     DEPTH = 4
+    DETECTION = 5
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,17 @@ class Located:
 
 
 def locate(view: View, tlwh: NDArray[np.float64], kinds: KindArrays,
-           plane: str = 'fixed_frame', speed: NDArray[np.float64] | float = 0.0) -> Located:
+           plane: str = 'fixed_frame', speed: NDArray[np.float64] | float = 0.0,
+           given: Given | None = None) -> Located:
     """
     Return where the things in (N, 4) boxes stand.
 
-    The depth image goes first where there is one; the ground and the height of the kind, weighed
-    against each other, where it has nothing to say.
+    What detections say themselves counts. Else the depth image goes first where there is one; the
+    ground and the height of the kind, weighed against each other, where it has nothing to say.
 
     :param plane: which way the ground lies, ``fixed_frame`` or ``base_frame``.
     :param speed: m/s, of what may have moved since the depth image.
+    :param given: of the N boxes.
     """
     camera, centre = view.camera, view.centre
     up, camera_height = view.upright(plane)
@@ -70,8 +74,26 @@ def locate(view: View, tlwh: NDArray[np.float64], kinds: KindArrays,
                        np.where(deep, measured.white, found.white),
                        np.where(deep, measured.same, found.same))
     depth = found.depth
-    return Located(source, depth, centre.translation + (ray * depth[:, None]) @ centre.rotation.T,
-                   *_covariances(view, ray, seen.height, found))
+    located = Located(
+        source, depth, centre.translation + (ray * depth[:, None]) @ centre.rotation.T,
+        *_covariances(view, ray, seen.height, found))
+    if given is not None:
+        _prefer(given, located, view, kinds)
+    return located
+
+
+def _prefer(given: Given, located: Located, view: View, kinds: KindArrays) -> None:
+    """Replace positions by those that the detections bring along."""
+    rows = np.isfinite(given.centre[:, 0]).nonzero()[0]
+    rotation = view.pose.rotation
+    place = given.centre[rows] @ rotation.T + view.pose.translation
+    height = given.height[rows]
+    place[:, 2] -= np.where(np.isnan(height), kinds.size[rows, 2], height) / 2.0
+    located.source[rows] = Source.DETECTION
+    located.depth[rows] = given.centre[rows, 2]
+    located.position[rows] = place
+    located.white[rows] = rotation @ given.covariance[rows] @ rotation.T
+    located.same[rows] = 0.0
 
 
 def _covariances(view: View, ray: NDArray[np.float64], height: NDArray[np.float64],

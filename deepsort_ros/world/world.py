@@ -11,6 +11,7 @@ from deepsort_ros.world.egomotion import CameraPath
 from deepsort_ros.world.egomotion import Step
 from deepsort_ros.world.egomotion import warps
 from deepsort_ros.world.filter import States
+from deepsort_ros.world.given import Given
 from deepsort_ros.world.kinds import KindArrays
 from deepsort_ros.world.kinds import KindTable
 from deepsort_ros.world.location import locate
@@ -97,6 +98,8 @@ class World:
     """
     Follows the camera's pose and the tracks' positions.
 
+    :ivar steady: the newest step of the camera is the measured one.
+
     For each image :meth:`move` is called before the tracker's update and :meth:`update` after
     it. An image without a pose is no fault: its tracks are not moved, and their positions are
     predicted.
@@ -121,6 +124,7 @@ class World:
         self._states = States.zeros(np.empty(0, dtype=np.int64))
         self._view: View | None = None
         self._stamp = 0
+        self.steady = False
         self._path.clear()
 
     def move(self, view: View | None, stamp: int, ids: NDArray[np.int64],
@@ -142,6 +146,7 @@ class World:
             self._path.wait(seconds)
             return None
         step, why = self._path.step(last.centre, view.centre, seconds)
+        self.steady = not why
         depth = self._depths(last, ids, tlwh, class_id) if self.config.ego_motion else None
         if why:
             self._jumped(last, view, step, why)
@@ -173,7 +178,8 @@ class World:
 
     def distances(self, view: View | None, stamp: int, ids: NDArray[np.int64],
                   class_id: NDArray[np.object_], tlwh: NDArray[np.float64],
-                  detected: NDArray[np.object_]) -> NDArray[np.float64] | None:
+                  detected: NDArray[np.object_], given: Given | None = None,
+                  ) -> NDArray[np.float64] | None:
         """
         Return (M, N) squared Mahalanobis distances of tracks and boxes on the ground.
 
@@ -182,6 +188,7 @@ class World:
 
         :param ids: (M,) of the tracks, ascending; :param class_id: (M,) their classes.
         :param tlwh: (N, 4) of an image to come; :param detected: (N,) the classes in them.
+        :param given: what the N say of where they are.
         """
         if view is None or not self.config.positions or not len(ids) or not len(tlwh):
             return None
@@ -190,7 +197,8 @@ class World:
                        self._kinds.look(class_id).acceleration)
         if not self.config.depth:
             view = View(view.camera, view.pose, view.base)
-        seen = locate(view, tlwh, self._kinds.look(detected), self.config.plane)
+        seen = locate(
+            view, tlwh, self._kinds.look(detected), self.config.plane, given=given)
         spread = (states.covariance[:, None, :2, :2]
                   + seen.white[None, :, :2, :2] + seen.same[None, :, :2, :2])
         offset = seen.position[None, :, :2] - states.mean[:, None, :2]
@@ -203,13 +211,14 @@ class World:
 
     def update(self, view: View | None, stamp: int, ids: NDArray[np.int64],
                class_id: NDArray[np.object_], matched: NDArray[np.bool_],
-               tlwh: NDArray[np.float64]) -> Positions | None:
+               tlwh: NDArray[np.float64], given: Given | None = None) -> Positions | None:
         """
         Return where the tracks are after an image; None when positions are not wanted.
 
         :param ids: (M,) of the tracks, ascending; :param class_id: (M,) their classes.
         :param matched: (M,) bool, with a detection in this image.
-        :param tlwh: (K, 4) boxes of the detections of the K that are.
+        :param tlwh: (K, 4) boxes of the detections of the K that are; :param given: what these
+            detections say of where they are.
         """
         seconds = (stamp - self._stamp) / NANOSECONDS
         self._stamp = stamp
@@ -227,7 +236,7 @@ class World:
             theirs = KindArrays(*(value[rows] for value in vars(kinds).values()))
             speed = np.where(states.source[rows] > 0,
                              np.linalg.norm(states.mean[rows, 2:], axis=1), theirs.speed)
-            located = locate(view, tlwh, theirs, self.config.plane, speed)
+            located = locate(view, tlwh, theirs, self.config.plane, speed, given)
             kalman.update(states, rows, located, theirs)
             self.counts.located += int(np.count_nonzero(located.source))
         self.counts.matched += len(rows)

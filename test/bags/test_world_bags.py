@@ -29,12 +29,14 @@ TOPICS = {
     '/depth/image': 'sensor_msgs/msg/Image'}
 
 
-def write(path: Path, leave_out: tuple[str, ...] = ()) -> Path:
+def write(path: Path, leave_out: tuple[str, ...] = (), given: bool = False) -> Path:
     """Write a drive; odometry comes at twice the rate of images, and late."""
     rows = [(0, '/tf_static', drives.mounting())]
     for number in range(FRAMES):
         stamp = START + number * drives.STEP
         image, detections = drives.frame(stamp)
+        if given:
+            drives.locate(detections, stamp)
         rows += [(stamp, '/camera/image', image), (stamp + 2, '/detections', detections),
                  (stamp + 1, '/camera/camera_info', drives.camera_info(stamp)),
                  (stamp + 3, '/depth/image', drives.depth(stamp))]
@@ -110,3 +112,13 @@ def test_a_bag_without_transforms_is_tracked_in_pixels_and_says_why(tmp_path) ->
     assert summary.frames == FRAMES and summary.without['transforms'] == FRAMES
     assert "no transform has the frame 'odom'" in summary.world_problems['transforms']
     assert not any(t.position_source for m in messages for t in m.tracks)
+
+
+def test_positions_of_the_detector_are_used_where_it_has_them(tmp_path) -> None:
+    bag = write(tmp_path / 'bag', given=True)
+    summary, messages = track(bag, tmp_path / 'tracks')
+    assert summary.world_problems == {}
+    last = messages[-1]
+    assert {t.position_source for t in last.tracks} == {Track.POSITION_DETECTION}
+    order = np.argsort(places(last)[:, 1])
+    assert np.allclose(places(last)[order], sorted(drives.PEOPLE, key=lambda p: p[1]), atol=0.05)

@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.ros.messages.conversions import time_message
 from deepsort_ros.ros.messages.conversions import write_detections
@@ -84,6 +85,13 @@ def frame(stamp: int, frame_id: str = 'camera') -> list:
     picture = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
     return [write_image(picture, 'bgr8', header), write_detections(
         Detections.from_arrays(boxes(stamp), class_id=['person'] * len(PEOPLE)), header)]
+
+
+def locate(detections: Detection2DArray, stamp: int) -> None:
+    """Give detections their positions, as a detector does that works in space."""
+    for one, (across, down, ahead) in zip(detections.detections, points(stamp)):
+        place = one.results[0].pose.pose.position
+        place.x, place.y, place.z = float(across), float(down - TALL / 2), float(ahead)
 
 
 def depth(stamp: int, encoding: str = '16UC1', size: tuple[int, int] = SIZE) -> Image:

@@ -6,9 +6,11 @@ from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import RegionOfInterest
 from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.ros.messages.world import DepthError
 from deepsort_ros.ros.messages.world import read_depth
+from deepsort_ros.ros.messages.world import read_given
 from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
 
@@ -228,3 +230,31 @@ def test_what_waits_can_be_forgotten() -> None:
     found.offer('camera', 3 * SECOND, 'pair', 0.0)
     assert found.clear() == 1 and found.waiting() == 0
     assert list(found.released(9.0)) == []
+
+
+def detected(place: tuple[float, float, float], frame: str = 'camera') -> Detection2DArray:
+    _, message = drives.frame(SECOND)
+    message.header.frame_id = frame
+    for one in message.detections:
+        one.header.frame_id = frame
+    pose = message.detections[0].results[0].pose
+    pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = place
+    pose.covariance = np.diag([0.04] * 6).ravel()
+    return message
+
+
+def test_poses_of_the_hypotheses_are_positions() -> None:
+    given, words = read_given(detected((0.5, 0.2, 6.0)), 'camera')
+    assert words == '' and given.centre[0].tolist() == [0.5, 0.2, 6.0]
+    assert given.covariance[0].tolist() == (0.04 * np.eye(3)).tolist()
+    assert np.isnan(given.centre[1:]).all()
+
+
+def test_poses_at_the_origin_are_none() -> None:
+    assert read_given(detected((0.0, 0.0, 0.0)), 'camera') == (None, '')
+
+
+def test_poses_in_another_frame_are_reported() -> None:
+    assert read_given(detected((6.0, 0.0, 1.0), 'lidar'), 'camera') == (
+        None, 'detections have poses in lidar: they are used only in the frame of the image, '
+        'camera')

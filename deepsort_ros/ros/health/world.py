@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from deepsort_ros.world.world import Counts
 
 # In the order in which they are reported.
-INPUTS = ('camera_info', 'transforms', 'base', 'depth')
+INPUTS = ('camera_info', 'transforms', 'base', 'depth', 'detections')
 # What a frame lacks without an input.
 WITHOUT = {'camera_info': 'tracked in pixels alone', 'transforms': 'tracked in pixels alone',
-           'base': 'positions by height alone', 'depth': 'positions without a depth image'}
+           'base': 'positions by height alone', 'depth': 'positions without a depth image',
+           'detections': 'positions of the detector are not used'}
 
 
 class WorldMonitor:

@@ -18,6 +18,7 @@ from deepsort_ros.ros.messages.types import TFMessage
 from deepsort_ros.ros.messages.types import Track
 from deepsort_ros.ros.messages.types import TrackArray
 from deepsort_ros.world.camera import Camera
+from deepsort_ros.world.given import Given
 from deepsort_ros.world.world import Positions
 
 # REP 118: what a pixel of a depth image is, and how many of its units are a metre.
@@ -69,6 +70,36 @@ def read_depth(message: Image, size: tuple[int, int]) -> NDArray[np.float32]:
     if unit != 1:
         metres /= np.float32(unit)
     return metres
+
+
+def read_given(message: Any, frame: str) -> tuple[Given | None, str]:
+    """
+    Return what the detections of a Detection2DArray say of where they are, and what is wrong.
+
+    The pose of the best hypothesis counts; one at the origin is none, for most detectors leave
+    it there.
+
+    :param frame: of the image, in which the poses must be.
+    """
+    found = message.detections
+    centre, spread = np.full((len(found), 3), np.nan), np.zeros((len(found), 3, 3))
+    strangers = set()
+    for row, detection in enumerate(found):
+        best = max(detection.results, key=lambda one: one.hypothesis.score, default=None)
+        if best is None:
+            continue
+        place = best.pose.pose.position
+        if place.x == place.y == place.z == 0.0:
+            continue
+        own = detection.header.frame_id or message.header.frame_id
+        if own.lstrip('/') not in ('', frame.lstrip('/')):
+            strangers.add(own)
+            continue
+        centre[row] = place.x, place.y, place.z
+        spread[row] = np.asarray(best.pose.covariance).reshape(6, 6)[:3, :3]
+    words = (f'detections have poses in {", ".join(sorted(strangers))}: they are used only in the '
+             f'frame of the image, {frame}' if strangers else '')
+    return Given.of(centre, spread, np.full(len(found), np.nan)), words
 
 
 def read_transforms(message: TFMessage) -> Iterator[tuple[str, str, int, tuple[float, ...],
