@@ -2,10 +2,10 @@
 """
 Follow the nearest person: turns ``tracks`` (with ``world`` on) and ``odom`` into ``cmd_vel``.
 
-It keeps to one person as long as that track lives, stays 1.2 m away, and stops when no one is
-there. It looks out for nothing else: keep the emergency stop within reach.
+It keeps to one person, stays 1.2 m away, and stops when no one is there. It looks out for nothing
+else: keep the emergency stop within reach.
 """
-import math
+import cmath
 from contextlib import suppress
 
 import rclpy
@@ -21,17 +21,9 @@ PEOPLE = ('', 'person', 'pedestrian')
 
 
 def seen_from(pose, place):
-    """Return how far a place lies ahead and to the left of a pose of the same frame."""
-    x, y = place.x - pose.position.x, place.y - pose.position.y
-    yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
-    return x * math.cos(yaw) + y * math.sin(yaw), y * math.cos(yaw) - x * math.sin(yaw)
-
-
-def command(ahead, left):
-    """Return forward speed and turn rate towards a point before the robot."""
-    angle = math.atan2(left, ahead)
-    speed = 0.8 * (math.hypot(ahead, left) - DISTANCE) * max(math.cos(angle), 0.0)
-    return min(max(speed, 0.0), FASTEST), min(max(1.5 * angle, -FASTEST_TURN), FASTEST_TURN)
+    """Return how far a place lies ahead (real) and to the left (imaginary) of a pose."""
+    away = complex(place.x - pose.position.x, place.y - pose.position.y)
+    return away * complex(pose.orientation.w, -pose.orientation.z) ** 2
 
 
 class Follower(Node):
@@ -40,25 +32,24 @@ class Follower(Node):
     def __init__(self):
         """Subscribe."""
         super().__init__('follow_person')
-        self.pose, self.followed = None, None
+        self.odometry = self.followed = None
         self.velocity = self.create_publisher(Twist, 'cmd_vel', 10)
-        self.create_subscription(Odometry, 'odom', self.on_odometry, 10)
+        self.create_subscription(Odometry, 'odom', lambda m: setattr(self, 'odometry', m), 10)
         self.create_subscription(TrackArray, 'tracks', self.on_tracks, 10)
-
-    def on_odometry(self, message):
-        """Remember where the robot is."""
-        self.pose = message.pose.pose
 
     def on_tracks(self, message):
         """Drive."""
         twist = Twist()
-        points = {track.id: seen_from(self.pose, track.pose.pose.position)
+        people = {track.id: seen_from(self.odometry.pose.pose, track.pose.pose.position)
                   for track in message.tracks
-                  if self.pose and track.position_source and track.class_id in PEOPLE}
-        if self.followed not in points:
-            self.followed = min(points, key=lambda one: math.hypot(*points[one]), default=None)
+                  if self.odometry and track.position_source and track.class_id in PEOPLE}
+        if self.followed not in people:
+            self.followed = min(people, key=lambda one: abs(people[one]), default=None)
         if self.followed is not None:
-            twist.linear.x, twist.angular.z = command(*points[self.followed])
+            away, angle = cmath.polar(people[self.followed])
+            speed = 0.8 * (away - DISTANCE) * cmath.cos(angle).real
+            twist.linear.x = min(max(speed, 0.0), FASTEST)
+            twist.angular.z = min(max(1.5 * angle, -FASTEST_TURN), FASTEST_TURN)
         self.velocity.publish(twist)
 
 

@@ -38,6 +38,8 @@ from deepsort_ros.tracking import TrackState
 from deepsort_ros.world.world import Positions
 
 MOT_COLUMNS = 10
+# The classes of MOT16 by number, in the way of ``class_kinds``.
+MOT_KINDS = ('1:person', '2:cyclist', '3:car', '7:person')
 # What the features in a folder were made with.
 MODEL_RECORD = 'model.json'
 # Largest time_since_update of a written row. The reference implementation, and with it the
@@ -187,7 +189,9 @@ def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEnco
                  totals: TrackingSummary, poses: Poses | None = None,
                  ) -> Iterator[tuple[SequenceFrame, Tracks, Positions | None]]:
     """Yield (frame, all tracks, where they are) of a sequence, and count in ``totals``."""
-    pipeline = Pipeline(settings, encoder)
+    # Names of the user's own come later, and so count.
+    pipeline = Pipeline(settings.replace(
+        {'class_kinds': (*MOT_KINDS, *settings.class_kinds)}), encoder)
     for frame in sequence.frames():
         result = pipeline.process(_input(frame, settings, encoder, poses))
         assert result.tracks is not None, 'the stamps of a sequence ascend'

@@ -169,13 +169,13 @@ def test_the_live_tracks_are_those_of_the_bag_to_the_bit(drive, tmp_path):
 
 
 def test_positions_go_out_as_boxes_in_the_fixed_frame(drive):
-    message = drive.frame()
+    message = drive.settle()
     drive.graph.spin_until(lambda: drive.world and drive.world[-1].header.stamp
                            == message.header.stamp, what='tracks/world')
     solid = drive.world[-1]
     assert solid.header.frame_id == 'odom'
     found = sorted((d.bbox.center.position.x, d.bbox.center.position.y) for d in solid.detections)
-    assert np.allclose(found, sorted(drives.PEOPLE), atol=0.4)
+    assert np.allclose(found, sorted(drives.PEOPLE), atol=0.15)
     one = solid.detections[0]
     assert one.bbox.center.position.z == pytest.approx(
         one.results[0].pose.pose.position.z + 1.72 / 2)
