@@ -159,7 +159,7 @@ class CameraPath:
         """Forget what the last steps were like."""
         self._last: _Rate | None = None
         self._odd: _Rate | None = None
-        self._since = 0.0
+        self._since = self._odd_seconds = 0.0
 
     def wait(self, seconds: float) -> None:
         """Let time pass without a step."""
@@ -173,18 +173,19 @@ class CameraPath:
         """
         rate = _Rate.between(old, new, seconds)
         last, odd, self._odd = self._last, self._odd, rate
-        self._since += seconds
-        since = self._since
+        # Rates are those of the middles of their steps.
+        since, since_odd = self._since + seconds / 2, (self._odd_seconds + seconds) / 2
+        self._since, self._odd_seconds = self._since + seconds, seconds
         speed = float(np.linalg.norm(rate.fixed))
         moves = turns = True
         if last is not None:
             moves, turns = _smooth(last, rate, seconds, since)
             if odd is not None and not (moves and turns):
-                moves = turns = all(_smooth(odd, rate, seconds, seconds))
+                moves = turns = all(_smooth(odd, rate, seconds, since_odd))
         if speed > self.fastest:
             moves = False
         if moves and turns:
-            self._last, self._odd, self._since = rate, None, 0.0
+            self._last, self._odd, self._since = rate, None, seconds / 2
             return Step.between(old, new), ''
         if speed > self.fastest or last is None:
             why = f'{speed:.1f} m/s, more than max_ego_speed {self.fastest:g} m/s'

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 from deepsort_ros.cli import main
+from deepsort_ros.mot.poses import find_poses
 from deepsort_ros.mot.positions import evaluate_positions
+from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.mot.table import MotFileError
+from deepsort_ros.mot.tracking import track_frames
+from deepsort_ros.mot.tracking import TrackingSummary
+from deepsort_ros.settings import Settings
 
 FRAMES = 40
 FOCAL, MIDDLE = 600.0, (640.0, 360.0)
@@ -86,6 +91,20 @@ def test_positions_are_written_and_judged(sequence: Path, tmp_path: Path,
     assert 'inside 95 %' in capsys.readouterr().out
     assert main(['evaluate', '--world', str(sequence / 'gt3d.txt'), str(world), '--json']) == 0
     assert '"median"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('number, size', (('1', 1.72), ('3', 1.53), ('9', 1.0)))
+def test_the_numbers_of_mot16_say_what_things_are(
+        tmp_path: Path, number: str, size: float) -> None:
+    sequence = drive(tmp_path / 'drive')
+    file = sequence / 'det' / 'det.txt'
+    file.write_text(file.read_text().replace('\n', f',{number}\n'))
+    opened = open_sequence(sequence)
+    poses = find_poses(sequence, opened.size)
+    settings = Settings(appearance='off', frame_rate=10.0, world='ground', camera_motion='tf')
+    totals = TrackingSummary('', '', opened.length)
+    *_, (_, _, positions) = track_frames(opened, settings, None, totals, poses)
+    assert positions is not None and set(positions.size[:, 2].tolist()) == {size}
 
 
 @pytest.mark.parametrize('options, words', (

@@ -168,3 +168,9 @@ def test_the_longer_there_was_no_pose_the_more_the_speed_may_have_changed() -> N
     path.step(view().centre, view(x=0.1).centre, 0.1)
     path.wait(2.0)
     assert path.step(view(x=9.0).centre, view(x=9.7).centre, 0.1)[1] == ''
+
+
+def test_a_speed_of_a_long_step_says_little_of_the_next_short_one() -> None:
+    path = CameraPath(40.0)
+    path.step(view().centre, view(yaw=0.1).centre, 6.0)
+    assert path.step(view(yaw=0.1).centre, view(yaw=0.35).centre, 0.1)[1] == ''

@@ -1,6 +1,7 @@
 """Detection and track messages to arrays and back."""
 from __future__ import annotations
 
+import copy
 import math
 from array import array
 
@@ -90,10 +91,12 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
     covariance = (tracks.covariance * np.outer(scale, scale)).reshape(-1, 16)
     velocity = (tracks.velocity * frame_rate).tolist()
     known = np.isfinite(tracks.feature).all(axis=1) if features else np.zeros(len(tracks), bool)
-    messages = []
+    messages, blank = [], Track()
     for row, box in enumerate(tracks.tlwh.tolist()):
-        # Filled in place: the constructor makes every part again, also the ones it is given.
-        track = Track()
+        # A constructor makes every part, also the ones it is given, and takes its time.
+        track = copy.copy(blank)
+        track.bbox, track.velocity = BoundingBox2D(), copy.copy(blank.velocity)
+        track.first_seen, track.last_seen = Time(), Time()
         track.id = int(tracks.id[row])
         track.state = int(tracks.state[row])
         track.class_id = str(tracks.class_id[row])

@@ -122,6 +122,8 @@ def write_positions(message: TrackArray, positions: Positions, frame: str) -> No
     for row in positions.source.nonzero()[0].tolist():
         track = message.tracks[row]
         track.position_source = int(positions.source[row])
+        # Those that :func:`write_tracks` fills in are of all tracks.
+        track.pose, track.twist = type(track.pose)(), type(track.twist)()
         vx, vy = positions.velocity[row].tolist()
         place = track.pose.pose.position
         place.x, place.y, place.z = positions.position[row].tolist()
