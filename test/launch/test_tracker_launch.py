@@ -1,10 +1,13 @@
 """tracker.launch.py: what it starts for which arguments."""
 import dataclasses
+import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import stand_ins
+import yaml
 
 from deepsort_ros.ros.distro import profiles_variable
 from deepsort_ros.settings import Settings
@@ -183,14 +186,36 @@ def test_rviz_is_started_on_request_with_a_view_of_the_tracks(launch):
     assert rviz['arguments'] == ['-d', '/share/deepsort_ros/config/tracker.rviz']
 
 
-def test_the_views_name_topics_of_the_node():
-    import json
+def types_of_the_node():
+    """Return the type of every topic, as its documentation, generated from the node, has it."""
+    text = (LAUNCH_FILE.parents[1] / 'docs' / 'topics.md').read_text()
+    rows = re.findall(r'^\| \w+ \| `([^`]+)` \| `([^`]+)`', text, re.MULTILINE)
+    return {topic.replace('~/', 'tracker/').lstrip('/'): kind for topic, kind in rows}
 
-    import yaml
-    config = LAUNCH_FILE.parents[1] / 'config'
-    rviz = yaml.safe_load((config / 'tracker.rviz').read_text())
-    topics = {one['Topic']['Value'] for one in rviz['Visualization Manager']['Displays']
-              if 'Topic' in one}
-    assert topics == {'tracks/markers', 'tracker/overlay', 'image'}
-    layout = json.loads((config / 'foxglove.json').read_text())
-    assert '/tracks/markers' in layout['configById']['3D!world']['topics']
+
+def test_the_view_of_rviz_shows_topics_of_the_node_by_displays_of_their_types():
+    rviz = yaml.safe_load((LAUNCH_FILE.parents[1] / 'config' / 'tracker.rviz').read_text())
+    shown = {one['Topic']['Value']: one['Class'].rpartition('/')[2]
+             for one in rviz['Visualization Manager']['Displays'] if 'Topic' in one}
+    assert set(shown) == {'tracks/markers', 'tracker/overlay', 'image'}
+    types = types_of_the_node()
+    assert {topic: types[topic].rpartition('/')[2] for topic in shown} == shown
+
+
+def test_the_layout_of_foxglove_shows_topics_of_the_node_in_panels_of_their_types():
+    layout = json.loads((LAUNCH_FILE.parents[1] / 'config' / 'foxglove.json').read_text())
+    panels = layout['configById']
+    types = {f'/{topic}': kind.rpartition('/')[2] for topic, kind in types_of_the_node().items()}
+    for name in ('Image!overlay', 'Image!annotated'):
+        assert types[panels[name]['imageMode']['imageTopic']] == 'Image'
+    annotated = panels['Image!annotated']['imageMode']
+    assert types[annotated['calibrationTopic']] == 'CameraInfo'
+    assert {types[topic] for topic in annotated['annotations']} == {'ImageMarker'}
+    assert {types[topic] for topic in panels['3D!world']['topics']} == {'MarkerArray'}
+    assert types[panels['DiagnosticSummary!health']['topicToRender']] == 'DiagnosticArray'
+
+    def leaves(part):
+        return {part} if isinstance(part, str) else (
+            leaves(part['first']) | leaves(part['second']))
+
+    assert leaves(layout['layout']) == set(panels)
