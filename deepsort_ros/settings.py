@@ -205,8 +205,9 @@ class Settings:
         'gate, if no other track wants it: fast objects in few images', dynamic=True)
     noise_rate: float = _setting(
         30.0, "image rate that the noise of the filter's velocity is meant for; with images less "
-        'often a velocity is less certain; 0: the same at every rate (the paper)', unit='Hz',
-        minimum=0.0, maximum=1000.0, dynamic=True)
+        'often a velocity is less certain; half of it counts where poses of the camera are '
+        'followed; 0: the same at every rate (the paper)', unit='Hz', minimum=0.0,
+        maximum=1000.0, dynamic=True)
     load_wait: float = _setting(
         60.0, 'start-up waits so long for the network to be loaded and compiled; after that, '
         'images are tracked by motion and overlap until it is', unit='s', minimum=0.0,
