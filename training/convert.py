@@ -36,7 +36,8 @@ def main() -> None:
     """Convert what the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('network', type=Path, help='.pt of training.distill, or .npz of --npz')
+    parser.add_argument('network', type=Path,
+                        help='.pt of training.distill or training.adapt, or .npz of --npz')
     parser.add_argument('output', type=Path)
     parser.add_argument('--npz', action='store_true', help='write arrays, without MindSpore')
     options = parser.parse_args()

@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
         'folder per identity')
     parser.add_argument('--held-out', type=whole(1), metavar='N',
                         help='only the last N identities of the training set')
+    parser.add_argument('--cameras', type=whole(0), nargs=2, metavar=('QUERY', 'GALLERY'),
+                        help='one query per identity, from the one camera, searches all crops '
+                        'of the other')
     add_model(parser)
     parser.add_argument('--color-order', choices=SPECS['color_order'].choices,
                         help='channel order the network is fed (default: as the model says)')
@@ -51,6 +54,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Encode, score, print."""
+    from deepsort_ros.reid.dataset import between_cameras
     from deepsort_ros.reid.dataset import DatasetError
     from deepsort_ros.reid.dataset import read_test
     from deepsort_ros.reid.distances import as_text
@@ -70,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     model = read_model(given['model'])
     # The data first: a network takes seconds to compile.
     test = read_test(args.data, args.held_out, (model.height, model.width))
+    if args.cameras:
+        test = between_cameras(test.crops, *args.cameras)
     encoder = Encoder.create(**given, batch_buckets=(8, 32))
     with progress_bar('encoding', 'crop', args.json) as progress:
         features = encode_crops(encoder, test.crops, progress)

@@ -32,6 +32,10 @@ def add(commands: Any) -> None:
         'folder per identity')
     parser.add_argument('output', type=Path, help='folder to write')
     for option in OPTIONS:
+        if option.metadata['several']:
+            parser.add_argument(f'--{option.name}', nargs='+', default=(), metavar='FILE',
+                                help=option.metadata['help'])
+            continue
         kind = next(k for k in (int, float, str) if k.__name__ == str(option.type).split(' ')[0])
         default = '' if option.default is None else f' (default: {option.default})'
         parser.add_argument(
@@ -61,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.reid.dataset import DatasetError
     from deepsort_ros.reid.dataset import SUFFIXES
     given = {option.name: getattr(args, option.name) for option in OPTIONS}
+    given['teacher'] = tuple(given['teacher'])
     check_folder('the output', args.output, {'the data': args.data})
     try:
         config = TrainConfig(args.data, args.output, distribute=args.distribute,
@@ -75,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
         with progress_bar('training', 'step', args.json) as progress:
             model = train(config, lambda state: progress(state.step, state.steps))
     except KeyboardInterrupt:
-        print(f'deepsort: interrupted; --resume goes on from {args.output}', file=sys.stderr)
+        from deepsort_ros.reid.training import STATE_NAME
+        cure = ('--resume goes on from there' if (args.output / STATE_NAME).is_file() else
+                'no step is done yet; features of teachers that were ready are kept')
+        print(f'deepsort: interrupted, {args.output}: {cure}', file=sys.stderr)
         return 1
     print(json.dumps({'model': str(model), 'steps': config.steps}) if args.json else model)
     return 0

@@ -31,7 +31,7 @@ class Graph(Protocol):
     """
 
     def convolution(self, layer: str, x: str, stride: int = 1, groups: int = 1) -> str:
-        """Add a convolution that pads by half its kernel on all sides, with bias."""
+        """Add a convolution that pads by half its kernel on all sides; a bias if it has one."""
 
     def relu(self, x: str) -> str:
         """Add max(x, 0)."""
@@ -47,6 +47,28 @@ class Graph(Protocol):
 
     def add(self, x: str, y: str) -> str:
         """Add the sum."""
+
+    def multiply(self, x: str, y: str) -> str:
+        """Add the product, of (N, C, H, W) and (N, C, 1, 1) as well."""
+
+    def sigmoid(self, x: str) -> str:
+        """Add 1 / (1 + exp(-x))."""
+
+    def halve(self, x: str) -> str:
+        """Add the average over squares of 2 x 2."""
+
+    def standardise(self, layer: str, x: str) -> str:
+        """
+        Add a scale and shift of every channel to mean 0 and variance 1 over the image.
+
+        The layer has a weight and a bias of each channel, applied afterwards.
+        """
+
+    def standardise_groups(self, layer: str, x: str, groups: int) -> str:
+        """Add the same over the channels of each group of (N, C, 1, 1)."""
+
+    def weigh(self, layer: str, x: str) -> str:
+        """Add the product with a weight (C, H, W)."""
 
     def flatten(self, x: str) -> str:
         """Add the change of (N, C, H, W) to (N, C * H * W)."""
@@ -120,8 +142,9 @@ MODELZOO = Architecture(
     'DeepSORT network of the MindSpore ModelZoo', 128, 64, 128, _modelzoo_shapes(),
     MODELZOO_NORMS, _build_modelzoo)
 
-# Of the bundled network: channels of the first convolution; of each stage its channels, its blocks
-# and the stride of the first; channels of the 1x1 convolution that is averaged over the image.
+# Of the pooled residual network: channels of the first convolution; of each stage its channels,
+# its blocks and the stride of the first; channels of the 1x1 convolution that is averaged over
+# the image.
 POOLED_STEM = 32
 POOLED_STAGES = ((32, 1, 1), (96, 2, 2), (208, 2, 2))
 POOLED_LAST = 384
@@ -174,7 +197,111 @@ def _build_pooled(graph: Graph, x: str) -> str:
 POOLED = Architecture(
     'pooled residual network', 128, 64, 128, _pooled_shapes(), tuple(_pooled_norms()),
     _build_pooled)
-ARCHITECTURES = (MODELZOO, POOLED)
+
+
+@dataclass(frozen=True)
+class OmniStage:
+    """
+    Two blocks of an omni-scale network and a 1x1 convolution.
+
+    :param streams: light convolutions in a row, of each stream of a block.
+    :param halved: the image is averaged to half its size afterwards.
+    """
+
+    channels: int
+    streams: tuple[int, ...]
+    halved: bool
+
+
+# Of the omni-scale network: channels of the first convolution, which halves the image, as the
+# pooling behind it does; groups of channels that are weighed together; size of the last map.
+OMNI_STEM = 32
+OMNI_STAGES = (OmniStage(128, (1, 2), True), OmniStage(192, (1, 2, 3, 4), False),
+               OmniStage(256, (1, 2, 3, 4), False))
+CONTEXT_GROUPS = 16
+OMNI_MAP = (16, 8)
+
+
+def _omni_blocks() -> Iterator[tuple[str, int, OmniStage, bool]]:
+    """Yield name, inputs and stage of every block, and whether it is the second one there."""
+    inputs = OMNI_STEM
+    for number, stage in enumerate(OMNI_STAGES):
+        yield f'blocks.{2 * number}', inputs, stage, False
+        inputs = stage.channels
+        yield f'blocks.{2 * number + 1}', inputs, stage, True
+
+
+def _omni_shapes() -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+
+    def layer(name: str, *shape: int, bias: bool = True) -> None:
+        shapes[f'{name}.weight'] = shape
+        if bias:
+            shapes[f'{name}.bias'] = shape[:1]
+
+    layer('norm', 3)
+    layer('stem', OMNI_STEM, 3, 7, 7, bias=False)
+    layer('stem_norm', OMNI_STEM)
+    for block, inputs, stage, second in _omni_blocks():
+        outputs, inner = stage.channels, stage.channels // 4
+        layer(f'{block}.first', inner, inputs, 1, 1)
+        for stream, depth in enumerate(stage.streams):
+            for number in range(depth):
+                layer(f'{block}.streams.{stream}.{number}.point', inner, inner, 1, 1, bias=False)
+                layer(f'{block}.streams.{stream}.{number}.depth', inner, 1, 3, 3)
+        if second:
+            layer(f'{block}.gate', inner)
+        else:
+            layer(f'{block}.gate.squeeze', inner // 16, inner)
+            layer(f'{block}.gate.expand', inner, inner // 16)
+        layer(f'{block}.last', outputs, inner, 1, 1)
+        if inputs != outputs:
+            layer(f'{block}.down', outputs, inputs, 1, 1)
+    for number, stage in enumerate(OMNI_STAGES):
+        layer(f'mixes.{number}', stage.channels, stage.channels, 1, 1)
+    layer('average', OMNI_STAGES[-1].channels, *OMNI_MAP, bias=False)
+    layer('dense', 128, OMNI_STAGES[-1].channels)
+    return shapes
+
+
+def _omni_block(graph: Graph, block: str, x: str, inputs: int, stage: OmniStage,
+                second: bool) -> str:
+    y = graph.relu(graph.convolution(f'{block}.first', x))
+    total = ''
+    for stream, depth in enumerate(stage.streams):
+        z = y
+        for number in range(depth):
+            name = f'{block}.streams.{stream}.{number}'
+            z = graph.convolution(f'{name}.point', z)
+            z = graph.relu(graph.convolution(f'{name}.depth', z, groups=stage.channels // 4))
+        gate = graph.average_pool(z)
+        if second:
+            gate = graph.standardise_groups(f'{block}.gate', gate, CONTEXT_GROUPS)
+        else:
+            gate = graph.relu(graph.convolution(f'{block}.gate.squeeze', gate))
+            gate = graph.convolution(f'{block}.gate.expand', gate)
+        z = graph.multiply(z, graph.sigmoid(gate))
+        total = graph.add(total, z) if total else z
+    if inputs != stage.channels:
+        x = graph.convolution(f'{block}.down', x)
+    return graph.relu(graph.add(graph.convolution(f'{block}.last', total), x))
+
+
+def _build_omni(graph: Graph, x: str) -> str:
+    x = graph.convolution('stem', graph.standardise('norm', x), 2)
+    x = graph.max_pool(graph.relu(graph.standardise('stem_norm', x)), 3, 2)
+    for block, inputs, stage, second in _omni_blocks():
+        x = _omni_block(graph, block, x, inputs, stage, second)
+        if second:
+            x = graph.relu(graph.convolution(f'mixes.{OMNI_STAGES.index(stage)}', x))
+            x = graph.halve(x) if stage.halved else x
+    x = graph.average_pool(graph.weigh('average', x))
+    return graph.dense('dense', graph.flatten(x))
+
+
+OMNI = Architecture(
+    'omni-scale network', 128, 64, 128, _omni_shapes(), (), _build_omni)
+ARCHITECTURES = (MODELZOO, POOLED, OMNI)
 
 
 def recognise(names: Collection[str]) -> Architecture:

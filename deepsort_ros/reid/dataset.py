@@ -155,17 +155,21 @@ class RetrievalTest:
     """
     Crops that search, and crops to be found.
 
-    :param queries: (Q,) int64, the rows of ``crops`` that search; the others are the gallery.
+    :param queries: (Q,) int64, the rows of ``crops`` that search.
     :param cross_camera: crops of the query's own identity and camera do not count.
+    :param searched: the only camera that is searched; None: all crops that are no queries are.
     """
 
     crops: Crops
     queries: NDArray[np.int64]
     cross_camera: bool
+    searched: int | None = None
 
     @property
     def gallery(self) -> NDArray[np.int64]:
         """Return the rows that are searched."""
+        if self.searched is not None:
+            return np.flatnonzero(self.crops.camera == self.searched)
         return np.setdiff1d(np.arange(len(self.crops)), self.queries)
 
 
@@ -179,6 +183,22 @@ def retrieval_test(crops: Crops) -> RetrievalTest:
     cross_camera = len(np.unique(pairs[0][:, 0])) < len(pairs[0])
     first = pairs[1] if cross_camera else np.unique(crops.identity, return_index=True)[1]
     return RetrievalTest(crops, np.sort(first), cross_camera)
+
+
+def between_cameras(crops: Crops, query: int, gallery: int) -> RetrievalTest:
+    """
+    Make a test of one query per identity, from one camera, that searches all crops of another.
+
+    :raises DatasetError: no identity is seen by both.
+    """
+    seen = set(crops.identity[crops.camera == gallery].tolist())
+    rows = np.flatnonzero(crops.camera == query)
+    _, first = np.unique(crops.identity[rows], return_index=True)
+    queries = np.array([row for row in rows[first].tolist() if crops.identity[row] in seen],
+                       dtype=np.int64)
+    if query == gallery or not len(queries):
+        raise DatasetError(f'nobody is seen by camera {query} and by another camera {gallery}')
+    return RetrievalTest(crops, queries, True, gallery)
 
 
 def read_test(folder: Path, held_out: int | None = None,

@@ -10,7 +10,7 @@ from deepsort_ros.resources import share_path
 BUNDLED = 'bundled'
 HUB = 'hub'
 BLOCK = 1 << 18
-BUNDLED_PATH = 'models/deepsort_pooled.ckpt'
+BUNDLED_PATH = 'models/deepsort_omni.ckpt'
 
 
 class ModelError(ValueError):

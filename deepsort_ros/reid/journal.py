@@ -16,7 +16,8 @@ LOG_NAME = 'log.csv'
 SCORES_NAME = 'scores.csv'
 CURVES_NAME = 'curves.png'
 
-LOG_COLUMNS = ('step', 'loss', 'identity_loss', 'triplet_loss', 'learning_rate')
+LOG_COLUMNS = (
+    'step', 'loss', 'identity_loss', 'triplet_loss', 'learning_rate', 'teacher_loss')
 SCORE_COLUMNS = ('step', 'rank1', 'rank5', 'rank10', 'mean_ap')
 
 # Pixels of a curve's panel and around it; BGR.
@@ -40,10 +41,10 @@ class Journal:
         self._scores = _Table(folder / SCORES_NAME, SCORE_COLUMNS, done)
 
     def add_losses(self, step: int, loss: float, identity_loss: float, triplet_loss: float,
-                   learning_rate: float) -> None:
+                   learning_rate: float, teacher_loss: float = 0.0) -> None:
         """Write what a step has brought."""
         self._log.add(step, (f'{loss:.5f}', f'{identity_loss:.5f}', f'{triplet_loss:.5f}',
-                             f'{learning_rate:.3e}'))
+                             f'{learning_rate:.3e}', f'{teacher_loss:.5f}'))
 
     def add_scores(self, step: int, scores: ReidScores) -> None:
         """Write what a test has brought."""
@@ -73,7 +74,8 @@ class _Table:
     def __init__(self, path: Path, columns: Sequence[str], done: int) -> None:
         """Open it and keep what a resumed run goes on from."""
         kept = [row for row in read_table(path)[1] if row[0] <= done] if done else []
-        texts = _texts(path)[1:1 + len(kept)]
+        texts = [row + ['0'] * (len(columns) - len(row))
+                 for row in _texts(path)[1:1 + len(kept)]]
         self._stream = path.open('w', newline='', encoding='utf-8')
         self._writer = csv.writer(self._stream)
         self._writer.writerow(columns)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -25,11 +26,14 @@ from deepsort_ros.reid.files import sha256
 from deepsort_ros.reid.mindir_file import read_mindir
 from deepsort_ros.reid.onnx_file import read_onnx
 from deepsort_ros.reid.onnx_graph import METADATA_KEY
+from deepsort_ros.reid.openvino_file import read_openvino
 from deepsort_ros.reid.signature import Signature
 from deepsort_ros.reid.weights import feature_parameters
 from deepsort_ros.reid.weights import Parameters
 
-CHECKPOINT, MINDIR, ONNX = '.ckpt', '.mindir', '.onnx'
+CHECKPOINT, MINDIR, ONNX, OPENVINO = '.ckpt', '.mindir', '.onnx', '.xml'
+READERS: dict[str, Callable[[Path], Signature]] = {
+    MINDIR: read_mindir, ONNX: read_onnx, OPENVINO: read_openvino}
 LAYOUTS = ('NCHW', 'NHWC')
 COLOR_ORDERS = ('rgb', 'bgr')
 # What images of 0 to 255 are made into: (x / 255 - mean) / std, by channel.
@@ -49,7 +53,8 @@ class Model:
     """
     A model and what it takes and gives.
 
-    :param path: of the file; :param kind: its suffix, ``.ckpt``, ``.mindir`` or ``.onnx``.
+    :param path: of the file.
+    :param kind: its suffix, ``.ckpt``, ``.mindir``, ``.onnx`` or ``.xml``.
     :param sha256: hexadecimal.
     :param batch: images per call; 0: any number.
     :param height: of an image, pixels; :param width: the same.
@@ -104,10 +109,11 @@ def read_model(model: str, color_order: str = 'auto', normalisation: str = 'auto
     path = resolve(model)
     if path.suffix == CHECKPOINT:
         found = _of_checkpoint(path)
-    elif path.suffix in (ONNX, MINDIR):
-        found = _of_graph(path, read_onnx(path) if path.suffix == ONNX else read_mindir(path))
+    elif path.suffix in READERS:
+        found = _of_graph(path, READERS[path.suffix](path))
     else:
-        raise ModelError(f'model: {path}: the suffix is not one of {CHECKPOINT}, {MINDIR}, {ONNX}')
+        raise ModelError(f'model: {path}: the suffix is not one of {CHECKPOINT}, '
+                         f'{", ".join(READERS)}')
     changes: dict[str, Any] = {}
     if color_order != 'auto':
         changes['color_order'] = color_order
@@ -212,6 +218,10 @@ def _of_checkpoint(path: Path) -> Model:
 def _of_graph(path: Path, signature: Signature) -> Model:
     said, origin = _described(path, signature.metadata.get(METADATA_KEY, ''))
     values = dict(said)
+    if path.suffix == OPENVINO:
+        # As the networks of the Open Model Zoo take images.
+        mean, std = NORMALISATIONS['none']
+        values = {'color_order': 'bgr', 'mean': mean, 'std': std, **said}
     shape = signature.input_shape
     layout = _layout(path, signature, values.get('layout', ''))
     spatial = shape[2:] if layout == 'NCHW' else shape[1:3]

@@ -23,6 +23,8 @@ from deepsort_ros.reid.wire import Part
 OPSET = 17
 IR_VERSION = 8
 SMALLEST_LENGTH = 1e-12
+# Added to variances.
+EPSILON = 1e-5
 METADATA_KEY = 'deepsort_ros'
 
 # onnx.proto: numbers of the fields written, by message.
@@ -30,7 +32,7 @@ MODEL = {'ir_version': 1, 'producer_name': 2, 'graph': 7, 'opset_import': 8, 'me
 GRAPH = {'node': 1, 'name': 2, 'initializer': 5, 'input': 11, 'output': 12}
 NODE = {'input': 1, 'output': 2, 'name': 3, 'op_type': 4, 'attribute': 5}
 # TensorProto.DataType.
-FLOAT, FLOAT16 = 1, 10
+FLOAT, INT64, FLOAT16 = 1, 7, 10
 ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS = 1, 2, 3, 7
 
 
@@ -79,6 +81,7 @@ class OnnxGraph:
         self._nodes: list[bytes] = []
         # Weights are copied once, into the file as a whole.
         self._initializers: list[Part] = []
+        self._constants: set[str] = set()
 
     def node(self, operator: str, *inputs: str, output: str = '', **attributes: Any) -> str:
         """Add a node and return the name of its output."""
@@ -93,22 +96,35 @@ class OnnxGraph:
 
     def constant(self, name: str, value: NDArray[np.float32], half: bool = False) -> str:
         """Add a constant and return its name."""
-        content = np.ascontiguousarray(value, '<f2' if half else '<f4').reshape(-1)
-        self._initializers += wire.embed(GRAPH['initializer'], [
-            *(wire.varint(1, size) for size in value.shape),
-            wire.varint(2, FLOAT16 if half else FLOAT), wire.chunk(8, name),
-            *wire.embed(9, [content.data.cast('B')])])
+        return self._tensor(name, value.shape, FLOAT16 if half else FLOAT,
+                            np.ascontiguousarray(value, '<f2' if half else '<f4'))
+
+    def shape(self, name: str, sizes: Sequence[int]) -> str:
+        """Add the constant of a new shape and return its name; -1 is what is left."""
+        return self._tensor(name, (len(sizes),), INT64, np.array(sizes, dtype='<i8'))
+
+    def _tensor(self, name: str, shape: Sequence[int], kind: int, value: NDArray[Any]) -> str:
+        # A layer that is used several times is stored once.
+        if name not in self._constants:
+            self._constants.add(name)
+            self._initializers += wire.embed(GRAPH['initializer'], [
+                *(wire.varint(1, size) for size in shape), wire.varint(2, kind),
+                wire.chunk(8, name), *wire.embed(9, [value.reshape(-1).data.cast('B')])])
         return name
 
     def weights(self, layer: str) -> list[str]:
-        """Add the weight and the bias of a layer and return their names."""
+        """Add the weight and the bias, if any, of a layer and return their names."""
         return [self.constant(name, self._folded[name], self._half)
-                for name in (f'{layer}.weight', f'{layer}.bias')]
+                for name in (f'{layer}.weight', f'{layer}.bias') if name in self._folded]
 
     def convolution(self, layer: str, x: str, stride: int = 1, groups: int = 1) -> str:
-        """Add a convolution that pads by half its kernel on all sides, with bias."""
-        height, width = self._folded[f'{layer}.weight'].shape[2:]
-        return self.node('Conv', x, *self.weights(layer), kernel_shape=[height, width],
+        """Add a convolution that pads by half its kernel; a dense layer is one of 1x1."""
+        weight, *bias = self.weights(layer)
+        height, width = self._folded[f'{layer}.weight'].shape[2:] or (1, 1)
+        if self._folded[f'{layer}.weight'].ndim == 2:
+            shape = (*self._folded[f'{layer}.weight'].shape, 1, 1)
+            weight = self.node('Reshape', weight, self.shape(f'{layer}.shape', shape))
+        return self.node('Conv', x, weight, *bias, kernel_shape=[height, width],
                          strides=[stride, stride], group=groups,
                          pads=[height // 2, width // 2] * 2)
 
@@ -132,6 +148,46 @@ class OnnxGraph:
     def add(self, x: str, y: str) -> str:
         """Add the sum."""
         return self.node('Add', x, y)
+
+    def multiply(self, x: str, y: str) -> str:
+        """Add the product."""
+        return self.node('Mul', x, y)
+
+    def sigmoid(self, x: str) -> str:
+        """Add 1 / (1 + exp(-x))."""
+        return self.node('Sigmoid', x)
+
+    def halve(self, x: str) -> str:
+        """Add the average over squares of 2 x 2."""
+        return self.node('AveragePool', x, kernel_shape=[2, 2], strides=[2, 2])
+
+    def standardise(self, layer: str, x: str) -> str:
+        """Add a scale and shift of every channel to mean 0 and variance 1 over the image."""
+        weights = [self.constant(name, self._folded[name])
+                   for name in (f'{layer}.weight', f'{layer}.bias')]
+        # The variance of a whole image is beyond half precision.
+        x = self.node('Cast', x, to=FLOAT) if self._half else x
+        x = self.node('InstanceNormalization', x, *weights, epsilon=EPSILON)
+        return self.node('Cast', x, to=FLOAT16) if self._half else x
+
+    def standardise_groups(self, layer: str, x: str, groups: int) -> str:
+        """Add the same over the channels of each group of (N, C, 1, 1)."""
+        weight, bias = (self.constant(name, self._folded[name].reshape(1, -1, 1, 1))
+                        for name in (f'{layer}.weight', f'{layer}.bias'))
+        size = self._folded[f'{layer}.weight'].size
+        x = self.node('Cast', x, to=FLOAT) if self._half else x
+        x = self.node('Reshape', x, self.shape(f'{layer}.groups', (-1, groups, size // groups)))
+        x = self.node('InstanceNormalization', x,
+                      self.constant(f'{layer}.ones', np.ones(groups, np.float32)),
+                      self.constant(f'{layer}.zeros', np.zeros(groups, np.float32)),
+                      epsilon=EPSILON)
+        x = self.node('Reshape', x, self.shape(f'{layer}.channels', (-1, size, 1, 1)))
+        x = self.node('Add', self.node('Mul', x, weight), bias)
+        return self.node('Cast', x, to=FLOAT16) if self._half else x
+
+    def weigh(self, layer: str, x: str) -> str:
+        """Add the product with a weight (C, H, W)."""
+        return self.multiply(x, *self.weights(layer))
 
     def flatten(self, x: str) -> str:
         """Add the change of (N, C, H, W) to (N, C * H * W)."""

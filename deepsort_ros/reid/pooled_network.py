@@ -1,5 +1,5 @@
 """
-The bundled network: residual blocks, averaged over the image, and a dense layer.
+An earlier bundled network: residual blocks, averaged over the image, and a dense layer.
 
 What it sees counts, not where in the box, so that boxes of other detectors fit. Its parameters
 are named in :mod:`deepsort_ros.reid.architectures`; ``training/`` has it for PyTorch.

@@ -47,8 +47,9 @@ RECIPES = {
 
 
 def _option(default: Any, text: str, lowest: float | None = None,
-            choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={'help': text, 'lowest': lowest, 'choices': choices})
+            choices: tuple[str, ...] = (), several: bool = False) -> Any:
+    return field(default=default, metadata={
+        'help': text, 'lowest': lowest, 'choices': choices, 'several': several})
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,13 @@ class TrainConfig:
     seed: int = _option(1, 'of everything random', 0)
     pretrained: str | None = _option(
         None, 'checkpoint to start from, all of it trained on: bundled, hub, or a path')
+    teacher: tuple[str, ...] = _option(
+        (), 'stronger networks to learn from, ONNX (.onnx) or OpenVINO (.xml): the similarities '
+        'of their features of the crops, computed once and kept in the output folder',
+        several=True)
+    teacher_weight: float = _option(1.0, 'of what the teachers say, beside identities', 0)
+    identity_weight: float = _option(
+        1.0, 'of the losses of identities; 0 learns from the teachers alone', 0)
     save_every: int = _option(100, 'steps between two states to resume from', 1)
     evaluate_every: int = _option(
         0, 'steps between two tests on the held-out identities, for scores.csv; 0: no test', 0)
@@ -113,6 +121,8 @@ class TrainConfig:
                 raise ValueError(f'{option.name}: {value!r} is not one of {", ".join(choices)}')
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise ValueError(f'learning_rate: {self.learning_rate} is not positive')
+        if not self.identity_weight and not (self.teacher and self.teacher_weight):
+            raise ValueError('identity_weight: 0 leaves nothing to learn from without a teacher')
         if not self.dropout < 1:
             raise ValueError(f'dropout: {self.dropout} is not below 1')
         if self.steps % self.cycles:

@@ -41,8 +41,11 @@ from deepsort_ros.reid.runtime import ops
 from deepsort_ros.reid.sampling import BalancedSampler
 from deepsort_ros.reid.sampling import halved
 from deepsort_ros.reid.sampling import ShuffledSampler
+from deepsort_ros.reid.teachers import Teachers
 
 TRIPLET_MARGIN = 0.3
+# Similarities are compared in place and as a choice among the batch, this sharp.
+SIMILARITY, CHOICE, TEMPERATURE = 30.0, 0.5, 0.07
 STATE_NAME = 'training.ckpt'
 MODEL_NAME = 'model.ckpt'
 STEP_ENTRY = 'step_num'
@@ -62,42 +65,67 @@ class Progress:
     identity_loss: float
     triplet_loss: float
     learning_rate: float
+    teacher_loss: float = 0.0
 
 
-def _objective(network: Any, recipe: Recipe) -> Callable[[Any, Any, Any], Any]:
+def _objective(network: Any, recipe: Recipe, identities: float, teachers: float,
+               ) -> Callable[[Any, Any, Any, Any], Any]:
     """
-    Return the function from a batch to its total, identity and triplet loss.
+    Return the function from a batch to its total, identity, triplet and teachers' loss.
 
     Not a Cell around the network: that would rename the network's parameters.
+
+    :param identities: weight of the losses of identities; :param teachers: of the teachers'.
     """
-    def losses(images: Any, labels: Any, kept: Any) -> Any:
+    def losses(images: Any, labels: Any, kept: Any, similarity: Any) -> Any:
         # Dropout with the mask as an input, so that a resumed run repeats an uninterrupted one.
         feature = network.head(network.trunk(images) * kept)
         identity = ops.cross_entropy(network.logits(feature).astype(ms.float32), labels,
                                      label_smoothing=recipe.label_smoothing)
-        if not recipe.triplet:
-            return identity, identity, 0.0 * identity
+        if not recipe.triplet and not teachers:
+            return identity, identity, 0.0 * identity, 0.0 * identity
         feature = feature.astype(ms.float32)
         unit = feature / ops.sqrt((feature * feature).sum(1, keepdims=True) + 1e-12)
-        squared = 2.0 - 2.0 * ops.matmul(unit, unit.T)
+        own = ops.matmul(unit, unit.T)
+        taught = 0.0 * identity
+        if teachers:
+            taught = teachers * _taught(own, similarity)
+        if not recipe.triplet:
+            return identities * identity + taught, identity, 0.0 * identity, taught
+        squared = 2.0 - 2.0 * own
         distance = ops.sqrt(ops.maximum(squared, ms.Tensor(1e-6, ms.float32)))
         same = (labels.expand_dims(0) == labels.expand_dims(1)).astype(ms.float32)
         farthest_same = (distance * same).max(axis=1)
         nearest_other = (distance + 10.0 * same).min(axis=1)
         triplet = ops.relu(farthest_same - nearest_other + TRIPLET_MARGIN).mean()
-        return identity + triplet, identity, triplet
+        if not teachers:
+            return identity + triplet, identity, triplet, taught
+        return identities * (identity + triplet) + taught, identity, triplet, taught
 
     return losses
 
 
-def _compiled_step(network: Any, recipe: Recipe, optimizer: Any, group: int,
-                   half: bool) -> Callable[[Any, Any, Any], Any]:
+def _taught(own: Any, similarity: Any) -> Any:
+    """Return how far the similarities (B, B) of a batch are from those of the teachers."""
+    count = own.shape[0]
+    itself = ops.eye(count, count, ms.float32)
+    difference = (own - similarity) * (1.0 - itself)
+    # Nothing is to choose itself.
+    mine = ops.log_softmax(own / TEMPERATURE - 1e4 * itself, 1)
+    theirs = ops.log_softmax(similarity / TEMPERATURE - 1e4 * itself, 1)
+    choice = (ops.exp(theirs) * (theirs - mine) * (1.0 - itself)).sum() / count
+    return (SIMILARITY * (difference * difference).sum() / (count * (count - 1))
+            + CHOICE * choice)
+
+
+def _compiled_step(network: Any, losses: Callable[[Any, Any, Any, Any], Any], optimizer: Any,
+                   group: int, half: bool) -> Callable[[Any, Any, Any, Any], Any]:
     """
     Return the compiled function from a batch to its losses that takes an optimizer step.
 
+    :param losses: of :func:`_objective`.
     :param group: processes that average their gradients; :param half: half precision.
     """
-    losses = _objective(network, recipe)
     parameters = optimizer.parameters
     reduce: Any = None
     if group > 1:
@@ -106,8 +134,8 @@ def _compiled_step(network: Any, recipe: Recipe, optimizer: Any, group: int,
         gradient = ms.value_and_grad(losses, None, parameters, has_aux=True)
 
         @ms.jit
-        def step(images: Any, labels: Any, kept: Any) -> Any:
-            result, gradients = gradient(images, labels, kept)
+        def step(images: Any, labels: Any, kept: Any, similarity: Any) -> Any:
+            result, gradients = gradient(images, labels, kept, similarity)
             if group > 1:
                 gradients = reduce(gradients)
             optimizer(gradients)
@@ -118,21 +146,22 @@ def _compiled_step(network: Any, recipe: Recipe, optimizer: Any, group: int,
         if isinstance(cell, (nn.Conv2d, nn.Dense)):
             cell.to_float(ms.float16)
 
-    def scaled(images: Any, labels: Any, kept: Any) -> Any:
-        loss, identity, triplet = losses(images, labels, kept)
-        return LOSS_SCALE * loss, identity, triplet
+    def scaled(images: Any, labels: Any, kept: Any, similarity: Any) -> Any:
+        loss, identity, triplet, taught = losses(images, labels, kept, similarity)
+        return LOSS_SCALE * loss, identity, triplet, taught
 
     gradient = ms.value_and_grad(scaled, None, parameters, has_aux=True)
 
     @ms.jit
-    def half_step(images: Any, labels: Any, kept: Any) -> Any:
-        (loss, identity, triplet), gradients = gradient(images, labels, kept)
+    def half_step(images: Any, labels: Any, kept: Any, similarity: Any) -> Any:
+        (loss, identity, triplet, taught), gradients = gradient(
+            images, labels, kept, similarity)
         if group > 1:
             gradients = reduce(gradients)
         # A batch whose gradients leave the range of half precision is passed over.
         if ms.amp.all_finite(gradients):
             optimizer(ops.HyperMap()(_unscaled, gradients))
-        return loss / LOSS_SCALE, identity, triplet
+        return loss / LOSS_SCALE, identity, triplet, taught
 
     return half_step
 
@@ -144,7 +173,7 @@ def _unscaled(gradient: Any) -> Any:
 class _Run:
     """Network, optimizer and compiled step of one training run."""
 
-    def __init__(self, config: TrainConfig, crops: Crops) -> None:
+    def __init__(self, config: TrainConfig, crops: Crops, teachers: Teachers) -> None:
         self._device, _ = select_device(
             config.device, None if config.distribute else config.device_id)
         self._rank, self._group = join_group() if config.distribute else (0, 1)
@@ -169,8 +198,10 @@ class _Run:
         self.optimizer = self._optimizer()
         half = config.precision == 'fp16' or (
             config.precision == 'auto' and self._device == 'Ascend')
-        self._step = _compiled_step(
-            self.network, self._recipe, self.optimizer, self._group, half)
+        self._teachers = teachers
+        losses = _objective(self.network, self._recipe, config.identity_weight,
+                            config.teacher_weight if config.teacher else 0.0)
+        self._step = _compiled_step(self.network, losses, self.optimizer, self._group, half)
 
     @property
     def writes(self) -> bool:
@@ -201,10 +232,11 @@ class _Run:
         kept = generator.random(shape, dtype=np.float32) >= config.dropout
         losses = self._step(
             ms.Tensor(images), ms.Tensor(self._labels[rows].astype(np.int32)),
-            ms.Tensor(kept.astype(np.float32) / np.float32(1 - config.dropout)))
-        loss, identity, triplet = (float(value.asnumpy()) for value in losses)
+            ms.Tensor(kept.astype(np.float32) / np.float32(1 - config.dropout)),
+            ms.Tensor(self._teachers.similarity(rows)))
+        loss, identity, triplet, taught = (float(value.asnumpy()) for value in losses)
         return Progress(
-            number + 1, config.steps, loss, identity, triplet, self.rates[number])
+            number + 1, config.steps, loss, identity, triplet, self.rates[number], taught)
 
     def scores(self, test: RetrievalTest) -> ReidScores:
         """Test the network as it is."""
@@ -251,12 +283,15 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
     :param progress: called after every step.
     :raises DatasetError: the data cannot be used.
     :raises CheckpointError: the checkpoint to start from or to resume cannot be used.
+    :raises ModelError: a teacher cannot be used.
     :raises DeviceError: no device can be used.
     :raises ArithmeticError: the loss is no number any more.
     """
     crops, held_out = read_crops(config.data).split(config.held_out)
     config.output.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, crops)
+    with Interruption() as signals:
+        teachers = Teachers(config.teacher, crops, config.output, signals.check)
+    run = _Run(config, crops, teachers)
     done = run.restore() if config.resume else 0
     _log.info('%d crops of %d identities, from step %d of %d',
               len(crops), len(np.unique(crops.identity)), done, config.steps)
@@ -277,7 +312,7 @@ def train(config: TrainConfig, progress: Callable[[Progress], None] | None = Non
                     raise ArithmeticError(
                         f'the loss of step {done} is {state.loss}; a lower learning_rate helps')
                 journal.add_losses(done, state.loss, state.identity_loss, state.triplet_loss,
-                                   state.learning_rate)
+                                   state.learning_rate, state.teacher_loss)
                 if progress is not None:
                     progress(state)
                 if test is not None and done % config.evaluate_every == 0:

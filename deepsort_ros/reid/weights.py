@@ -38,6 +38,9 @@ TYPES = {'Float16': '<f2', 'Float32': '<f4', 'Float64': '<f8', 'Int8': '<i1', 'I
          'Int32': '<i4', 'Int64': '<i8', 'UInt8': '<u1', 'UInt16': '<u2', 'UInt32': '<u4',
          'UInt64': '<u8', 'Bool': '?'}
 
+# Names of parameters in an error, at most.
+SHOWN = 5
+
 Parameters = dict[str, NDArray[np.float32]]
 
 
@@ -136,9 +139,14 @@ def fitting(path: Path, stored: Mapping[str, NDArray[Any]],
     misshaped = [f'{name} {stored[name].shape} instead of {wanted[name]}' for name in used
                  if stored[name].shape != wanted[name]]
     not_finite = [name for name in used if not np.isfinite(stored[name]).all()]
-    faults = [f'{what}: {", ".join(names)}' for what, names in (
+    faults = [f'{what}: {_some(names)}' for what, names in (
         ('missing', missing), ('unexpected', unexpected), ('misshaped', misshaped),
         ('not finite', not_finite)) if names]
     if faults:
         raise CheckpointError(f'{path} does not fit the network; {"; ".join(faults)}')
     return {name: stored[name].astype(np.float32, copy=False) for name in used}
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ', '.join(names[:SHOWN]) + (f' and {more} more' if more > 0 else '')

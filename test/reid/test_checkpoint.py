@@ -71,7 +71,7 @@ def test_another_kind_of_file_is_refused_by_name(tmp_path):
 
 def test_the_bundled_model_fits_the_network():
     path = checkpoint.resolve('bundled')
-    assert path.name == 'deepsort_pooled.ckpt'
+    assert path.name == 'deepsort_omni.ckpt'
     assert path.stat().st_size < 12_000_000
     checkpoint.feature_parameters(path)
 

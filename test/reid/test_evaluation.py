@@ -8,6 +8,7 @@ import pytest
 from deepsort_ros.cli import main
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.reid.dataset import between_cameras
 from deepsort_ros.reid.dataset import Crops
 from deepsort_ros.reid.dataset import DatasetError
 from deepsort_ros.reid.dataset import read_crops
@@ -132,3 +133,13 @@ def test_crops_without_truth_are_refused(tmp_path, capsys):
     (tmp_path / 'seqinfo.ini').write_text('[Sequence]\nseqLength=1\nframeRate=1\n')
     assert main(['crops', str(tmp_path), '--output', str(tmp_path / 'out')]) == 2
     assert 'cropping needs images and gt/gt.txt' in capsys.readouterr().err
+
+
+def test_queries_of_one_camera_search_all_crops_of_another():
+    crops = Crops(np.zeros((6, 128, 64, 3), np.uint8), np.array([1, 1, 1, 2, 2, 3]),
+                  np.array([1, 1, 2, 2, 1, 1]))
+    test = between_cameras(crops, 1, 2)
+    assert test.queries.tolist() == [0, 4]
+    assert test.gallery.tolist() == [2, 3]
+    with pytest.raises(DatasetError, match='nobody is seen by camera 1 and by another camera 3'):
+        between_cameras(crops, 1, 3)

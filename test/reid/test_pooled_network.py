@@ -1,4 +1,4 @@
-"""The bundled network: cell, checkpoint, export and the same network in PyTorch agree."""
+"""The pooled residual network: cell, checkpoint, export and the same in PyTorch agree."""
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ from random_network import write_checkpoint
 
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.architectures import MODELZOO
+from deepsort_ros.reid.architectures import OMNI
 from deepsort_ros.reid.architectures import POOLED
 from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.cells import create_cell
@@ -31,13 +32,13 @@ def images():
     return np.random.default_rng(5).normal(size=(2, 3, 128, 64)).astype(np.float32)
 
 
-@pytest.mark.parametrize('architecture', [MODELZOO, POOLED])
+@pytest.mark.parametrize('architecture', [MODELZOO, POOLED, OMNI])
 def test_the_shapes_are_those_of_the_cell(architecture):
     own = create_cell(architecture).parameters_dict()
     assert {name: tuple(p.shape) for name, p in own.items()} == dict(architecture.shapes)
 
 
-@pytest.mark.parametrize('architecture', [MODELZOO, POOLED])
+@pytest.mark.parametrize('architecture', [MODELZOO, POOLED, OMNI])
 def test_a_checkpoint_is_recognised_by_the_names_of_its_parameters(architecture):
     assert recognise(random_parameters(architecture=architecture)) is architecture
 

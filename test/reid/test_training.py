@@ -15,7 +15,7 @@ import pytest
 from deepsort_ros.cli import main
 from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid import training
-from deepsort_ros.reid.architectures import POOLED
+from deepsort_ros.reid.architectures import OMNI
 from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.augmentation import augment
 from deepsort_ros.reid.dataset import DatasetError
@@ -74,7 +74,7 @@ def test_training_lowers_the_loss_and_writes_a_model_that_loads(uninterrupted):
 def test_fine_tuning_keeps_the_network_of_the_checkpoint(people, tmp_path):
     train(config(people, tmp_path, steps=2, pretrained='bundled'))
     parameters = checkpoint.feature_parameters(tmp_path / 'model.ckpt')
-    assert recognise(parameters) is POOLED
+    assert recognise(parameters) is OMNI
     before = checkpoint.feature_parameters(checkpoint.resolve('bundled'))
     assert not np.array_equal(parameters['dense.weight'], before['dense.weight'])
 
@@ -238,12 +238,23 @@ def test_the_curve_of_the_loss_is_where_its_numbers_are(tmp_path):
     np.testing.assert_allclose(height, (56, 180), atol=1)
 
 
-def test_half_precision_trains_as_well(people, uninterrupted, tmp_path):
-    train(config(people, tmp_path, precision='fp16', steps=3))
-    exact = [float(row['loss']) for row in rows(uninterrupted)][:3]
-    # After three steps 5 % apart with MindSpore 2.10, 6 % with 2.7.
-    np.testing.assert_allclose([float(row['loss']) for row in rows(tmp_path)], exact, rtol=0.1)
-    checkpoint.feature_parameters(tmp_path / 'model.ckpt')
+def test_half_precision_has_the_loss_and_the_gradient_of_single_precision(people, tmp_path):
+    # One step from the same weights: later steps drift apart by how Adam treats small gradients,
+    # not by what half precision does. After it, SGD's moments are the gradient.
+    for precision in ('fp32', 'fp16'):
+        train(config(people, tmp_path / precision, precision=precision, steps=1,
+                     recipe='published', weight_decay=0.0))
+    single, half = (checkpoint.read(tmp_path / name / training.STATE_NAME)
+                    for name in ('fp32', 'fp16'))
+    losses = [float(rows(tmp_path / name)[0]['loss']) for name in ('fp32', 'fp16')]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    moments = [name for name in single if name.startswith('moments.')]
+    assert len(moments) > 40
+    exact, found = (np.concatenate([state[name].asnumpy().ravel() for name in moments])
+                    for state in (single, half))
+    assert np.linalg.norm(exact) > 0
+    assert np.linalg.norm(found - exact) < 0.05 * np.linalg.norm(exact)
+    checkpoint.feature_parameters(tmp_path / 'fp16' / 'model.ckpt')
 
 
 def test_processes_under_msrun_take_batches_of_their_own_and_average_gradients(

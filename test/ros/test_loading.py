@@ -10,7 +10,7 @@ from std_srvs.srv import Trigger
 
 from deepsort_ros.resources import share_path
 
-MODEL = 'models/deepsort_pooled.ckpt'
+MODEL = 'models/deepsort_omni.ckpt'
 
 
 def lines(node, *levels):

@@ -21,14 +21,16 @@ from deepsort_ros.reid.model import CHECKPOINT
 from deepsort_ros.reid.model import MINDIR
 from deepsort_ros.reid.model import Model
 from deepsort_ros.reid.model import ONNX
+from deepsort_ros.reid.model import OPENVINO
 
 # The kinds of models each runs; ``auto`` takes the first one installed.
 ENGINES = {'mindspore': (CHECKPOINT, MINDIR), 'onnxruntime': (CHECKPOINT, ONNX),
-           'mindspore_lite': (MINDIR,)}
+           'mindspore_lite': (MINDIR,), 'openvino': (OPENVINO,)}
 INSTALL = {
     'mindspore': 'pip install mindspore', 'onnxruntime': 'pip install onnxruntime',
     'mindspore_lite': 'pip install the mindspore_lite wheel for this board, from '
-                      'https://www.mindspore.cn/lite'}
+                      'https://www.mindspore.cn/lite',
+    'openvino': 'pip install openvino'}
 
 
 class EngineError(ModelError):
