@@ -4,10 +4,11 @@ What the code uses of ROS and OpenCV exists in every distribution that it is for
 The tables hold what was looked up, and how:
 
 * Jazzy and Kilted: the wheels, on which the tests run.
-* Humble: the changelog of rclpy up to 3.3.15, for when each name came. Read in sources of that
-  time: ``qos_event``, ``signals``, ``clock`` (jump callbacks), and the lifecycle node, whose
-  ``trigger_configure`` and ``trigger_activate`` return the result that the start relies on.
-* Lyrical: the changelog, and the lifecycle node in the sources of Rolling.
+* Humble: the changelog of rclpy up to 3.3.15, for when each name came. Read in sources of about
+  that time: ``qos_event``, ``signals``, ``clock`` (jump callbacks), and the lifecycle node, whose
+  ``trigger_configure`` and ``trigger_activate`` return the result that the start relies on. Which
+  release those sources belong to was not settled.
+* Lyrical: the changelog, and a later lifecycle node.
 * OpenCV: 4.5.4, which Ubuntu 22.04 has; ``make test-oldest`` runs with it.
 
 Neither Humble nor Lyrical was run. What the code uses of ROS and the tables lack has to be looked
