@@ -242,17 +242,18 @@ def test_half_precision_has_the_loss_and_the_gradient_of_single_precision(people
     # One step from the same weights: later steps drift apart by how Adam treats small gradients,
     # not by what half precision does. After it, SGD's moments are the gradient.
     for precision in ('fp32', 'fp16'):
-        train(config(people, tmp_path / precision, precision=precision, steps=1,
-                     recipe='published', weight_decay=0.0))
+        train(config(people, tmp_path / precision, precision=precision, steps=1, identities=4,
+                     crops=4, dropout=0.0, recipe='published', weight_decay=0.0))
     single, half = (checkpoint.read(tmp_path / name / training.STATE_NAME)
                     for name in ('fp32', 'fp16'))
     losses = [float(rows(tmp_path / name)[0]['loss']) for name in ('fp32', 'fp16')]
-    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert losses[1] == pytest.approx(losses[0], rel=0.001)
     moments = [name for name in single if name.startswith('moments.')]
     assert len(moments) > 40
     exact, found = (np.concatenate([state[name].asnumpy().ravel() for name in moments])
                     for state in (single, half))
     assert np.linalg.norm(exact) > 0
+    # 4.1 % with MindSpore 2.10, 4.2 % with 2.7; batch normalisation multiplies what rounding leaves.
     assert np.linalg.norm(found - exact) < 0.05 * np.linalg.norm(exact)
     checkpoint.feature_parameters(tmp_path / 'fp16' / 'model.ckpt')
 
