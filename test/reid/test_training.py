@@ -253,7 +253,7 @@ def test_half_precision_has_the_loss_and_the_gradient_of_single_precision(people
     exact, found = (np.concatenate([state[name].asnumpy().ravel() for name in moments])
                     for state in (single, half))
     assert np.linalg.norm(exact) > 0
-    # 4.1 % with MindSpore 2.10, 4.2 % with 2.7; batch normalisation multiplies what rounding leaves.
+    # 4.1 % with MindSpore 2.10, 4.2 % with 2.7: batch normalisation multiplies roundings.
     assert np.linalg.norm(found - exact) < 0.05 * np.linalg.norm(exact)
     checkpoint.feature_parameters(tmp_path / 'fp16' / 'model.ckpt')
 
