@@ -197,7 +197,7 @@ def between_cameras(crops: Crops, query: int, gallery: int) -> RetrievalTest:
     queries = np.array([row for row in rows[first].tolist() if crops.identity[row] in seen],
                        dtype=np.int64)
     if query == gallery or not len(queries):
-        raise DatasetError(f'nobody is seen by camera {query} and by another camera {gallery}')
+        raise DatasetError(f'no person is seen by camera {query} and by another camera {gallery}')
     return RetrievalTest(crops, queries, True, gallery)
 
 
