@@ -72,6 +72,7 @@ READS = [
     ('render', ('{scene}', 'X', '--output', '{out}/v.mp4'), ('empty',)),
     ('render', (*CALLS['render'], '--truth', 'X'), ('empty',)),
     ('train', ('X', '{out}/trained'), ()),
+    ('train', (*CALLS['train'], '--teacher', 'X'), ()),
     ('evaluate-reid', ('X',), ()),
     ('evaluate-reid', ('{crops}', '--model', 'X'), ()),
     ('export', ('X', '{out}/m.onnx'), ()),

@@ -33,8 +33,8 @@ def add(commands: Any) -> None:
     parser.add_argument('output', type=Path, help='folder to write')
     for option in OPTIONS:
         if option.metadata['several']:
-            parser.add_argument(f'--{option.name}', nargs='+', default=(), metavar='FILE',
-                                help=option.metadata['help'])
+            parser.add_argument(f'--{option.name}', nargs='+', type=Path, default=(),
+                                metavar='FILE', help=option.metadata['help'])
             continue
         kind = next(k for k in (int, float, str) if k.__name__ == str(option.type).split(' ')[0])
         default = '' if option.default is None else f' (default: {option.default})'
@@ -64,14 +64,17 @@ def run(args: argparse.Namespace) -> int:
     """Train and print where the model is."""
     from deepsort_ros.reid.dataset import DatasetError
     from deepsort_ros.reid.dataset import SUFFIXES
+    from deepsort_ros.reid.model import read_model
     given = {option.name: getattr(args, option.name) for option in OPTIONS}
-    given['teacher'] = tuple(given['teacher'])
+    given['teacher'] = tuple(map(str, given['teacher']))
     check_folder('the output', args.output, {'the data': args.data})
     try:
         config = TrainConfig(args.data, args.output, distribute=args.distribute,
                              resume=args.resume, **given)
     except ValueError as error:
         raise SettingError(str(error)) from error
+    for teacher in config.teacher:
+        read_model(teacher)
     if not args.data.is_dir() or not any(
             path.suffix.lower() in SUFFIXES for path in args.data.rglob('*')):
         raise DatasetError(f'{args.data}: not a folder of crops')
