@@ -1,5 +1,5 @@
 """
-Make the bundled network from a re-identification network of the Open Model Zoo, on a CPU.
+Make the bundled network from a re-identification network of the Open Model Zoo.
 
     python -m training.adapt DATA.npz OUT --start retail-0287.xml --teacher TEACHER.xml ...
 
@@ -26,10 +26,9 @@ import torch
 from torch.nn import functional
 
 from training.data import CropSet
-from training.distill import features
-from training.distill import normalise
-from training.distill import retrieval
-from training.distill import TEMPERATURE
+from training.judge import features
+from training.judge import normalise
+from training.judge import retrieval
 from training.omni import OmniArchitecture
 from training.omni import OmniNetwork
 from training.openvino_ir import load_ir
@@ -37,11 +36,12 @@ from training.zoo import read_zoo
 from training.zoo import reduced
 from training.zoo import refit
 
-SIMILARITY, CHOICE = 30.0, 0.5
+# Weights of the losses, and how sharply a similar crop is chosen.
+SIMILARITY, CHOICE, TEMPERATURE = 30.0, 0.5, 0.07
 
 
 @torch.no_grad()
-def teach(path: Path, crops: torch.Tensor, folder: Path) -> torch.Tensor:
+def teach(path: Path, crops: torch.Tensor, folder: Path, device: torch.device) -> torch.Tensor:
     """
     Return the unit features of uint8 crops (N, 3, 128, 64) by the network of an IR, kept on disk.
 
@@ -51,14 +51,15 @@ def teach(path: Path, crops: torch.Tensor, folder: Path) -> torch.Tensor:
     digest.update(crops.numpy().data)
     kept = folder / f'{path.stem}.{digest.hexdigest()[:16]}.npy'
     if not kept.is_file():
-        network = load_ir(path)
+        network = load_ir(path).to(device)
         found = []
         for batch in crops.split(32):
             images = functional.interpolate(
-                batch.flip(1).float(), scale_factor=2, mode='bilinear', align_corners=False)
+                batch.to(device).flip(1).float(), scale_factor=2, mode='bilinear',
+                align_corners=False)
             found.append(functional.normalize(network(images)))
         partial = kept.with_suffix('.partial.npy')
-        np.save(partial, torch.cat(found).numpy())
+        np.save(partial, torch.cat(found).cpu().numpy())
         os.replace(partial, kept)
     return torch.from_numpy(np.load(kept))
 
@@ -96,7 +97,7 @@ def losses(feature: torch.Tensor, own: torch.Tensor, similarity: torch.Tensor) -
     """
     unit = functional.normalize(feature)
     found = unit @ unit.T
-    off = ~torch.eye(len(found), dtype=torch.bool)
+    off = ~torch.eye(len(found), dtype=torch.bool, device=found.device)
     hidden = torch.full_like(found, -1e4)
     choice = functional.kl_div(
         torch.where(off, found / TEMPERATURE, hidden).log_softmax(1),
@@ -142,14 +143,19 @@ def adapt(options: argparse.Namespace) -> None:
     test, learnt = data.part('test'), data.part('train')
     crops = torch.from_numpy(learnt.images).permute(0, 3, 1, 2).contiguous()
     options.output.mkdir(parents=True, exist_ok=True)
-    own = teach(options.start, crops, options.output)
-    teachers = [teach(path, crops, options.output) for path in options.teacher]
+    device = torch.device(options.device)
     architecture = OmniArchitecture(
         halved=(False, True, False) if options.late else (True, False, False))
+    if len(crops) < architecture.features:
+        raise SystemExit(f'{options.data}: {len(crops)} crops to train with; the directions of '
+                         f'{architecture.features} features need at least as many')
+    own = teach(options.start, crops, options.output, device)
+    teachers = [teach(path, crops, options.output, device) for path in options.teacher]
     axes = torch.linalg.svd(own, full_matrices=False)[2][:architecture.features]
     network = begin(read_zoo(options.start), architecture, axes, crops)
     if options.weights:
         network.load_state_dict(torch.load(options.weights, map_location='cpu')['state'])
+    network.to(device)
     average = copy.deepcopy(network)
     parameters = list(network.parameters())
     optimizer = torch.optim.AdamW(
@@ -180,8 +186,8 @@ def adapt(options: argparse.Namespace) -> None:
                 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
         similarity = torch.stack([
             taught[rows] @ taught[rows].T for taught in [own, *teachers]]).mean(0)
-        feature = network(normalise(vary(crops[rows].float() / 255)))
-        loss = losses(feature @ axes, own[rows], similarity)
+        feature = network(normalise(vary(crops[rows].float() / 255).to(device)))
+        loss = losses(feature @ axes.to(device), own[rows].to(device), similarity.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 2.0)
@@ -197,7 +203,7 @@ def adapt(options: argparse.Namespace) -> None:
             saved = time.monotonic()
     save()
     if len(test.images):
-        found = features(average.eval(), test.images, torch.device('cpu'))
+        found = features(average.eval(), test.images, device)
         print('rank-1, mAP:', retrieval(found, test.identity, test.camera))
 
 
@@ -219,7 +225,8 @@ def main() -> None:
     parser.add_argument('--warm-up', type=int, default=30)
     parser.add_argument('--decay', type=float, default=0.995, help='of the averaged weights')
     parser.add_argument('--save', type=float, default=180, help='seconds between two states')
-    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--device', default='cpu', help='of PyTorch: cpu, cuda')
+    parser.add_argument('--threads', type=int, default=1, help='on the CPU')
     parser.add_argument('--seed', type=int, default=1)
     adapt(parser.parse_args())
 

@@ -1,10 +1,10 @@
 """
 Write a network trained here as a checkpoint of MindSpore.
 
-    python -m training.convert plain.pt model.ckpt
+    python -m training.convert out/state.pt model.ckpt
 
 Needs PyTorch and MindSpore both, or the first step where PyTorch is (``--npz`` to write
-``plain.npz``) and the second where MindSpore is.
+``model.npz``) and the second where MindSpore is.
 """
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', type=Path,
-                        help='.pt of training.distill or training.adapt, or .npz of --npz')
+                        help='.pt of training.adapt, or .npz of --npz')
     parser.add_argument('output', type=Path)
     parser.add_argument('--npz', action='store_true', help='write arrays, without MindSpore')
     options = parser.parse_args()

@@ -14,9 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training.networks import FEATURE_SIZE
-from training.networks import InstanceNorm
-
+FEATURE_SIZE = 128
+EPSILON = 1e-5
 CONTEXT_GROUPS = 16
 
 
@@ -50,6 +49,22 @@ ZOO = {
     'person-reidentification-retail-0287': OmniArchitecture(
         32, (128, 192, 256), ZOO_STREAMS, (True, True, False), features=256, padded=True),
 }
+
+
+class InstanceNorm(nn.Module):
+    """Mean 0 and variance 1 for every channel of every image, then a learned scale and shift."""
+
+    def __init__(self, channels: int) -> None:
+        """Create what it consists of."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the same shape."""
+        variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        scale = torch.rsqrt(variance + EPSILON) * self.weight.view(1, -1, 1, 1)
+        return x * scale + (self.bias.view(1, -1, 1, 1) - mean * scale)
 
 
 class LightConvolution(nn.Module):
@@ -145,9 +160,9 @@ class OmniNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         channels = architecture.stem
-        self.norm = InstanceNorm(3, True)
+        self.norm = InstanceNorm(3)
         self.stem = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
-        self.stem_norm = InstanceNorm(channels, True)
+        self.stem_norm = InstanceNorm(channels)
         self.blocks, self.mixes = nn.ModuleList(), nn.ModuleList()
         for outputs, streams in zip(architecture.channels, architecture.streams):
             self.blocks.append(Block(channels, outputs, Excitation, streams))

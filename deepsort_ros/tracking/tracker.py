@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import demand
 from deepsort_ros.tracking import kalman
+from deepsort_ros.tracking import lifecycle
 from deepsort_ros.tracking.checks import checked
 from deepsort_ros.tracking.checks import unit
 from deepsort_ros.tracking.config import TrackerConfig
@@ -20,16 +21,13 @@ from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.matching import Matcher
 from deepsort_ros.tracking.occlusion import covered
-from deepsort_ros.tracking.reidentification import put_to_sleep
 from deepsort_ros.tracking.reidentification import reidentify
 from deepsort_ros.tracking.snapshot import snapshot
 from deepsort_ros.tracking.stage import kalman_form
 from deepsort_ros.tracking.stage import Observed
-from deepsort_ros.tracking.stage import TIME_TOLERANCE
 from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import LOST
-from deepsort_ros.tracking.table import TENTATIVE
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.tracks import Tracks
 from deepsort_ros.tracking.votes import ClassVotes
@@ -178,10 +176,15 @@ class Tracker:
         table.feature_age[row[remembered[column]]] = 0
         slot = table.slot[row]
         self._votes.vote(slot, classes[column])
-        self._record(row, detections, column, stamp)
-        removed_ids = self._end_tracks()
+        lifecycle.record(table, row, detections, column, stamp)
+        removed_ids = lifecycle.end_tracks(table, self._gallery, self._config)
         if len(left):
-            new_slot = self._start_tracks(detections, measurement, left, stamp)
+            rows = lifecycle.start_tracks(table, self._next_id, kalman.initiate(
+                measurement[left], form, self._pace), self._config)
+            self._next_id += len(left)
+            table.first_seen[rows] = stamp
+            lifecycle.record(table, rows, detections, left, stamp)
+            new_slot = table.slot[rows].copy()
             self._votes.start(new_slot, classes[left])
             self._gallery.clear(new_slot)
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
@@ -309,53 +312,6 @@ class Tracker:
             track = np.searchsorted(table.id, ids[row:row + 1])
             self._gallery.add(table.slot[track], features[row:row + 1])
             table.feature_age[track] = table.time_since_update[track]
-
-    def _record(self, rows: NDArray[np.int64] | slice, detections: Detections,
-                columns: NDArray[np.int64], stamp: int) -> None:
-        table = self._table
-        table.score[rows] = detections.score[columns]
-        table.detection_index[rows] = detections.index[columns]
-        table.last_seen[rows] = stamp
-
-    def _end_tracks(self) -> NDArray[np.int64]:
-        """Settle every track's state, drop those that end, return the confirmed ones' ids."""
-        table = self._table
-        matched = table.time_since_update == 0
-        tentative = table.state == TENTATIVE
-        confirmed = table.state > TENTATIVE
-        table.state[confirmed] = LOST
-        table.state[matched & (confirmed | (table.hits >= self._config.n_init))] = (
-            CONFIRMED)
-        overdue = table.elapsed > self._config.max_age + TIME_TOLERANCE
-        ended = ~matched & (tentative | overdue)
-        if not ended.any():
-            return np.empty(0, dtype=np.int64)
-        if self._config.reid_window:
-            put_to_sleep(table, overdue & ~tentative, self._gallery)
-            waiting = table.elapsed <= (
-                self._config.max_age + self._config.reid_window + TIME_TOLERANCE)
-            ended &= (table.state != DORMANT) | ~waiting
-        removed_ids: NDArray[np.int64] = table.id[ended & ~tentative]
-        table.keep(~ended)
-        return removed_ids
-
-    def _start_tracks(self, detections: Detections, measurement: NDArray[np.float64],
-                      left: NDArray[np.int64], stamp: int) -> NDArray[np.int64]:
-        """Start a track for each detection left over and return the new slots."""
-        table = self._table
-        rows = table.append(len(left))
-        table.id[rows] = np.arange(self._next_id, self._next_id + len(left))
-        self._next_id += len(left)
-        table.state[rows] = (
-            TENTATIVE if self._config.n_init > 1 else CONFIRMED)
-        table.age[rows] = 1
-        table.hits[rows] = 1
-        table.first_seen[rows] = stamp
-        table.kalman[:, rows] = kalman.initiate(
-            measurement[left], self._form, self._pace)
-        self._record(rows, detections, left, stamp)
-        slots: NDArray[np.int64] = table.slot[rows].copy()
-        return slots
 
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table

@@ -35,7 +35,7 @@ def arrays(output):
 
 def expected(name):
     if name not in EXPECTED:
-        pytest.skip(f'{name} is not expected')
+        pytest.skip(f'expectations.yaml has no {name}')
     return EXPECTED[name]
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 if importlib.util.find_spec('mkdocs') is None:
-    pytest.skip('mkdocs needs Python 3.11', allow_module_level=True)
+    pytest.skip('MkDocs is not installed: it needs Python 3.11', allow_module_level=True)
 
 
 @pytest.fixture(scope='module')
@@ -39,7 +39,7 @@ def test_the_search_finds_what_pages_say(site):
     assert any('assume_empty_after' in page['text'] for page in found)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason='no chromium')
+@pytest.mark.skipif(CHROMIUM is None, reason='no Chromium on this machine')
 @pytest.mark.parametrize('page, shows', [
     ('index', 'Quick start'), ('parameters', 'max_age'), ('fleets', 'bags.jsonl'),
     ('tutorial_first_bag', 'Keep the tracks as the reference'), ('figures', 'commit')])

@@ -80,7 +80,7 @@ def test_the_test_of_a_market1501_training_set_is_its_last_150_people(tmp_path):
 def test_market1501_is_read_whole(data):
     folder = data / 'market1501' / 'bounding_box_train'
     if not folder.is_dir():
-        pytest.skip('no data')
+        pytest.skip('no data: market1501')
     crops = read_market1501(folder)
     assert len(crops) == 12936
     assert len(np.unique(crops.identity)) == 751 and np.unique(crops.camera).tolist() == [

@@ -184,7 +184,7 @@ def test_a_provider_that_is_not_there_is_replaced_aloud(tmp_path, caplog):
     path = random_model(tmp_path / 'm.onnx')
     encoder = Encoder.create(str(path), 'TensorRT', precision='fp16')
     if encoder.device != 'CPU':
-        pytest.skip('it is there')
+        pytest.skip('this onnxruntime has TensorRT')
     assert encoder.device_note == (
         'device TensorRT 0 is not available (this onnxruntime has no provider for it: pip install '
         'onnxruntime-gpu); using CPU; precision fp16 is not for CPU; using fp32')

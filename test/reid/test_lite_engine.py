@@ -115,6 +115,6 @@ def test_a_model_that_it_cannot_build_is_refused_by_name(lite, mindir, monkeypat
 
 def test_without_it_the_message_says_where_it_is_from(mindir):
     if engines.installed('mindspore_lite'):
-        pytest.skip('it is installed')
+        pytest.skip('MindSpore Lite is installed here')
     with pytest.raises(engines.EngineError, match='https://www.mindspore.cn/lite'):
         Encoder.create(mindir, 'CPU', engine='mindspore_lite')

@@ -7,6 +7,7 @@ from random_network import random_parameters
 from random_network import write_checkpoint
 
 from deepsort_ros.reid import checkpoint
+from deepsort_ros.reid.architectures import ARCHITECTURES
 from deepsort_ros.reid.architectures import OMNI
 from deepsort_ros.reid.architectures import OMNI_STAGES
 from deepsort_ros.reid.architectures import recognise
@@ -36,6 +37,17 @@ def features(parameters, images):
     checkpoint.assign(cell, parameters)
     cell.set_train(False)
     return cell(ms.Tensor(images)).asnumpy()
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES, ids=lambda one: one.name)
+def test_the_shapes_are_those_of_the_cell(architecture):
+    own = create_cell(architecture).parameters_dict()
+    assert {name: tuple(p.shape) for name, p in own.items()} == dict(architecture.shapes)
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES, ids=lambda one: one.name)
+def test_a_checkpoint_is_recognised_by_the_names_of_its_parameters(architecture):
+    assert recognise(random_parameters(architecture=architecture)) is architecture
 
 
 def test_the_bundled_checkpoint_is_of_this_network():

@@ -80,7 +80,7 @@ def test_the_reason_on_stderr_is_told_with_what_helps(text, code, expected, cure
 def test_a_device_that_mindspore_has_not_gives_the_reason_of_mindspore():
     fault = try_device('Ascend', 0).fault
     if not fault:
-        pytest.skip('there is one')
+        pytest.skip('this machine has an Ascend device')
     assert 'Error' in fault
 
 

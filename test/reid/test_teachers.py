@@ -2,9 +2,9 @@
 import csv
 import shutil
 
-import cv2
 import numpy as np
 import pytest
+from dressed_people import write_people
 from small_models import random_model
 
 from deepsort_ros.cli import main
@@ -22,17 +22,7 @@ pytest.importorskip('onnxruntime')
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
     """Return a folder of five people in clothes of their own, four crops each."""
-    folder = tmp_path_factory.mktemp('taught')
-    generator = np.random.default_rng(2)
-    for identity in range(1, 6):
-        shirt, trousers = generator.integers(0, 256, (2, 3))
-        for crop in range(4):
-            image = np.empty((128, 64, 3))
-            image[:64], image[64:] = shirt, trousers
-            image += generator.normal(0, 10, image.shape)
-            name = f'{identity:04d}_c{crop % 2 + 1}s1_{crop:06d}_01.png'
-            assert cv2.imwrite(str(folder / name), np.clip(image, 0, 255).astype(np.uint8))
-    return folder
+    return write_people(tmp_path_factory.mktemp('taught'), seed=2)
 
 
 @pytest.fixture(scope='module')

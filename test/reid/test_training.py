@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from dressed_people import write_people
 
 from deepsort_ros.cli import main
 from deepsort_ros.reid import checkpoint
@@ -33,17 +34,7 @@ STEPS = 8
 @pytest.fixture(scope='module')
 def people(tmp_path_factory):
     """Return a folder of five people in clothes of their own, four crops each."""
-    folder = tmp_path_factory.mktemp('people')
-    generator = np.random.default_rng(1)
-    for identity in range(1, 6):
-        shirt, trousers = generator.integers(0, 256, (2, 3))
-        for crop in range(4):
-            image = np.empty((128, 64, 3))
-            image[:64], image[64:] = shirt, trousers
-            image += generator.normal(0, 10, image.shape)
-            name = f'{identity:04d}_c{crop % 2 + 1}s1_{crop:06d}_01.png'
-            assert cv2.imwrite(str(folder / name), np.clip(image, 0, 255).astype(np.uint8))
-    return folder
+    return write_people(tmp_path_factory.mktemp('people'), seed=1)
 
 
 def config(people, output, **changes):

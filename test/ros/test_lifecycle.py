@@ -13,6 +13,7 @@ from rclpy.qos import QoSReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
+from deepsort_ros.ros.distro import distribution
 from deepsort_ros.ros.messages.conversions import time_message
 
 CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
@@ -52,10 +53,10 @@ def under_sim_time(start_node, graph):
     Return the tracking of a node under sim time and a publisher of its clock.
 
     rclpy subscribes to /clock as one of the first things of a node. On a busy machine Kilted's DDS
-    announced that subscription to no one in 1 of 92 starts, and all others of that node. Such a
-    node is started once more.
+    announced that subscription to no one in 1 of 92 starts, and all others of that node. There
+    such a node is started once more.
     """
-    for last in (False, True):
+    for last in ((False, True) if distribution() == 'kilted' else (True,)):
         node = start_node(appearance='off', n_init=1, use_sim_time='true')
         node.wait_for('active:')
         tracking = live.Tracking(graph)
