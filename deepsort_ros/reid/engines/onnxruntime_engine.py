@@ -121,8 +121,8 @@ def _session(source: bytes | str, model: Model, device: str, provider: str, opti
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = ERRORS_ONLY
     settings.intra_op_num_threads = threads()
-    # A thread that waits must not take the core from those that track, draw and receive images.
-    settings.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    # Threads spin while a batch runs; between batches that would take the cores from others.
+    settings.add_session_config_entry('session.force_spinning_stop', '1')
     details: dict[str, Any] = {}
     if device in ('Ascend', 'GPU', 'TensorRT'):
         details['device_id'] = options.device_id
