@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -104,6 +105,16 @@ class Camera:
         """Return the focal lengths along x and y, in pixels."""
         return float(self.matrix[0, 0]), float(self.matrix[1, 1])
 
+    @cached_property
+    def inverse(self) -> NDArray[np.float64]:
+        """Return the (3, 3) inverse of the matrix."""
+        return np.linalg.inv(self.matrix)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Return whether the image is that of the matrix: no distortion, and not turned."""
+        return not len(self.distortion) and bool((self.rotation == np.eye(3)).all())
+
     def rays(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (N, 3) rays with z = 1 in the camera's frame of (N, 2) pixels of its image."""
         if not len(pixels):
@@ -114,6 +125,8 @@ class Camera:
             rays[:, 1] = (pixels[:, 1] - matrix[1, 2]) / matrix[1, 1]
             rays[:, 0] = (pixels[:, 0] - matrix[0, 2] - matrix[0, 1] * rays[:, 1]) / matrix[0, 0]
             rays[:, 2] = 1.0
+            if self.plain:
+                return rays
         else:
             points = np.ascontiguousarray(pixels, dtype=np.float64)[:, None]
             if self.fisheye:
@@ -136,6 +149,8 @@ class Camera:
         """Return the (N, 2) pixels of its image that (N, 3) rays with z > 0 have."""
         if not len(rays):
             return np.empty((0, 2))
+        if self.plain:
+            return self.flat(rays)
         raw = rays @ self.rotation
         if not len(self.distortion):
             return self.flat(raw)

@@ -7,6 +7,7 @@ about its box, and its step at the depth of the track where that is known.
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,31 +79,34 @@ def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArra
         return result
     depth = np.maximum(depth, LEAST_DEPTH)
     rays = camera.rays(centre)
-    turned = rays @ step.rotation.T
-    moved = turned + step.translation / depth[:, None]
+    moved = rays @ step.rotation.T + step.translation / depth[:, None]
     far = np.isinf(depth)
-    new_depth = np.where(far, NEAREST, 0.0)
-    new_depth[~far] = moved[~far, 2] * depth[~far]
-    with np.errstate(invalid='ignore', over='ignore', divide='ignore'):
-        scale = np.where(far, 1.0, np.clip(depth / new_depth, *SCALES))
-    scale[far] = 1.0
-    good = (moved[:, 2] >= NEAREST) & (new_depth >= NEAREST)
-    homography = after.matrix @ step.rotation @ np.linalg.inv(camera.matrix)
-    new = after.flat(np.where(good[:, None], moved, rays))
+    with np.errstate(invalid='ignore', divide='ignore'):
+        new_depth = moved[:, 2] * depth
+        scale = np.where(far, 1.0, np.minimum(np.maximum(depth / new_depth, SCALES[0]), SCALES[1]))
+    good = (moved[:, 2] >= NEAREST) & ((new_depth >= NEAREST) | far)
+    everywhere = bool(good.all())
+    if not everywhere:
+        rays, moved, scale, centre = rays[good], moved[good], scale[good], centre[good]
+    homography = after.matrix @ step.rotation @ camera.inverse
+    new = after.flat(moved)
     # The derivative of the homography at the centre tells how far the picture turns about it.
-    weight = 1.0 / np.where(good, moved[:, 2], 1.0)
-    row = homography[2]
-    skew = weight * ((homography[1, 0] - new[:, 1] * row[0])
-                     - (homography[0, 1] - new[:, 0] * row[1]))
-    trace = weight * ((homography[0, 0] - new[:, 0] * row[0])
-                      + (homography[1, 1] - new[:, 1] * row[1]))
+    weight, (x, y), row = 1.0 / moved[:, 2], new.T, homography.tolist()
+    skew = weight * ((row[1][0] - y * row[2][0]) - (row[0][1] - x * row[2][1]))
+    trace = weight * ((row[0][0] - x * row[2][0]) + (row[1][1] - y * row[2][1]))
     angle = np.arctan2(skew, trace)
-    scale *= np.sqrt(np.prod(after.focal) / np.prod(camera.focal))
+    if after is not camera:
+        scale = scale * math.sqrt(math.prod(after.focal) / math.prod(camera.focal))
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    result[good, 0, 0] = result[good, 1, 1] = cosine[good]
-    result[good, 0, 1], result[good, 1, 0] = -sine[good], sine[good]
-    aim = after.pixels(moved[good])
-    result[good, :, 2] = aim - np.einsum('nij,nj->ni', result[good, :, :2], centre[good])
+    aim = new if after.plain else after.pixels(moved)
+    warp = np.empty((len(centre), 2, 3))
+    warp[:, 0, 0] = warp[:, 1, 1] = cosine
+    warp[:, 0, 1], warp[:, 1, 0] = -sine, sine
+    warp[:, 0, 2] = aim[:, 0] - (cosine * centre[:, 0] - sine * centre[:, 1])
+    warp[:, 1, 2] = aim[:, 1] - (sine * centre[:, 0] + cosine * centre[:, 1])
+    if everywhere:
+        return warp
+    result[good] = warp
     return result
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +49,10 @@ class Depths:
     white: NDArray[np.float64]
     same: NDArray[np.float64]
 
-    @property
+    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Return where there is a depth."""
         return np.isfinite(self.depth)
-
-    def where(self, good: NDArray[np.bool_]) -> Depths:
-        """Return the same with none where not good."""
-        return Depths(np.where(good, self.depth, np.nan), self.white, self.same)
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,10 @@ class Feet:
 
     :param ray: (N, 3) with z = 1; :param top: (N, 3) ray of the upper edge's middle.
     :param height: (N,) px; :param complete: (N,) bool, cut off neither below nor at the sides.
-    :param whole: (N,) bool, nor above; :param hidden: (N,) bool, a nearer box covers the foot.
+    :param whole: (N,) bool, nor above.
+    :param inside: (N,) m along the optical axis from the side one sees to the middle.
+    :param doubt: (N,) factor of the variances: feet that a nearer box covers make things look
+        further away than they are, by an amount one cannot see.
     """
 
     ray: NDArray[np.float64]
@@ -73,29 +73,35 @@ class Feet:
     height: NDArray[np.float64]
     complete: NDArray[np.bool_]
     whole: NDArray[np.bool_]
-    hidden: NDArray[np.bool_]
+    inside: NDArray[np.float64]
+    doubt: NDArray[np.float64]
 
 
 def feet(camera: Camera, tlwh: NDArray[np.float64], kinds: KindArrays) -> Feet:
     """Return where (N, 4) boxes stand; feet lie a little above the lower edge."""
     left, top, width, height = tlwh.T
-    middle, bottom = left + width / 2, top + height
+    right, bottom, middle = left + width, top + height, left + width / 2
     size = camera.size
-    inside = (left >= CUT) & (left + width <= size[0] - CUT) & (bottom <= size[1] - CUT)
-    pixels = np.empty((2 * len(tlwh), 2))
-    pixels[:len(tlwh), 0] = pixels[len(tlwh):, 0] = middle
-    pixels[:len(tlwh), 1] = bottom - kinds.foot * height
-    pixels[len(tlwh):, 1] = top
+    complete = (left >= CUT) & (right <= size[0] - CUT) & (bottom <= size[1] - CUT)
+    count = len(tlwh)
+    pixels = np.empty((2 * count, 2))
+    pixels[:count, 0] = pixels[count:, 0] = middle
+    pixels[:count, 1] = bottom - kinds.foot * height
+    pixels[count:, 1] = top
     rays = camera.rays(pixels)
+    ray = rays[:count]
     # What stands nearer has its lower edge further down.
-    covers = ((left <= middle[:, None]) & (middle[:, None] <= left + width)
-              & (top < bottom[:, None]) & (bottom > bottom[:, None] + 0.02 * height[:, None]))
-    return Feet(rays[:len(tlwh)], rays[len(tlwh):], height, inside, inside & (top >= CUT),
-                covers.any(axis=1))
+    across, low = middle[:, None], bottom[:, None]
+    covers = (bottom > low + 0.02 * height[:, None]) & (left <= across)
+    covers &= across <= right
+    covers &= top < low
+    return Feet(ray, rays[count:], height, complete, complete & (top >= CUT),
+                kinds.thickness / np.linalg.norm(ray, axis=1),
+                np.where(covers.any(axis=1), HIDDEN, 1.0))
 
 
-def ground_depth(camera: Camera, seen: Feet, up: NDArray[np.float64], camera_height: float,
-                 kinds: KindArrays) -> Depths:
+def ground_depth(camera: Camera, seen: Feet, up: NDArray[np.float64],
+                 camera_height: float) -> Depths:
     """
     Return the depths at which feet meet the ground.
 
@@ -112,7 +118,7 @@ def ground_depth(camera: Camera, seen: Feet, up: NDArray[np.float64], camera_hei
         per_pixel = camera_height * abs(float(up[1])) / focal / below ** 2
         white = (per_pixel * edge) ** 2
         same = ((per_pixel * focal * PITCH) ** 2 + (depth / camera_height * KERB) ** 2)
-    return _hidden(_to_middle(Depths(depth, white, same), seen, kinds), seen)
+    return _of_middle(depth, white, same, seen)
 
 
 def height_depth(seen: Feet, up: NDArray[np.float64], kinds: KindArrays) -> Depths:
@@ -125,19 +131,13 @@ def height_depth(seen: Feet, up: NDArray[np.float64], kinds: KindArrays) -> Dept
     depth = np.where(depth > 0, depth, np.nan)
     white = depth ** 2 * (HEIGHT_SHARE ** 2 + (EDGE / seen.height) ** 2)
     same = depth ** 2 * kinds.height_share ** 2
-    return _hidden(_to_middle(Depths(depth, white, same), seen, kinds), seen)
+    return _of_middle(depth, white, same, seen)
 
 
-def _to_middle(found: Depths, seen: Feet, kinds: KindArrays) -> Depths:
-    """Return depths of the middle of thick things, of which one sees the near side."""
-    return Depths(found.depth + kinds.thickness / np.linalg.norm(seen.ray, axis=1),
-                  found.white, found.same)
-
-
-def _hidden(found: Depths, seen: Feet) -> Depths:
-    """Hidden feet make things look further away than they are, by an amount one cannot see."""
-    factor = np.where(seen.hidden, HIDDEN, 1.0)
-    return Depths(found.depth, found.white * factor, found.same * factor)
+def _of_middle(depth: NDArray[np.float64], white: NDArray[np.float64], same: NDArray[np.float64],
+               seen: Feet) -> Depths:
+    """Return depths of the middle of things, out of those of their near side."""
+    return Depths(depth + seen.inside, white * seen.doubt, same * seen.doubt)
 
 
 def fused(first: Depths, second: Depths) -> Depths:

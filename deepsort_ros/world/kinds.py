@@ -61,19 +61,19 @@ class KindTable:
     def __init__(self, rules: Iterable[str] = ()) -> None:
         """Read the rules; later ones win."""
         own = {name.lower(): kind for name, kind in map(_rule, rules)}
-        self._other = own.pop(ANY, UNKNOWN)
-        self._kinds = own if self._other is not UNKNOWN else {**NAMES, **own}
-
-    def of(self, class_id: str) -> Kind:
-        """Return the kind of a class."""
-        return self._kinds.get(class_id.lower(), self._other)
+        other = own.pop(ANY, UNKNOWN)
+        kinds = own if other is not UNKNOWN else {**NAMES, **own}
+        # Row 0 is for the classes that have no kind of their own.
+        self._row = {name: row for row, name in enumerate(kinds, 1)}
+        self._values = np.array([(*kind.size, kind.height_share, kind.foot, kind.thickness,
+                                  kind.acceleration, kind.speed)
+                                 for kind in (other, *kinds.values())])
 
     def look(self, class_ids: Sequence[Any] | NDArray[Any]) -> KindArrays:
         """Return the kinds of N classes as arrays."""
-        values = np.array([(*kind.size, kind.height_share, kind.foot, kind.thickness,
-                            kind.acceleration, kind.speed)
-                           for kind in (self.of(str(name)) for name in class_ids)])
-        values = values.reshape(-1, 8)
+        row = self._row
+        values = self._values[np.array([row.get(str(name).lower(), 0) for name in class_ids],
+                                       dtype=np.int64)]
         return KindArrays(values[:, :3], *values[:, 3:].T)
 
 

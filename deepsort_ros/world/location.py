@@ -57,11 +57,8 @@ def locate(view: View, tlwh: NDArray[np.float64], kinds: KindArrays,
     :param speed: m/s, of what may have moved since the depth image.
     :param given: of the N boxes.
     """
-    camera, centre = view.camera, view.centre
-    up, camera_height = view.upright(plane)
-    seen = ground.feet(camera, tlwh, kinds)
-    by_height = ground.height_depth(seen, up, kinds)
-    by_ground = ground.ground_depth(camera, seen, up, camera_height, kinds)
+    centre = view.centre
+    seen, by_ground, by_height = _by_eye(view, tlwh, kinds, plane)
     found = ground.fused(by_ground, by_height)
     source = (by_ground.known * int(Source.GROUND) + by_height.known * int(Source.HEIGHT)
               ).astype(np.uint8)
@@ -80,6 +77,21 @@ def locate(view: View, tlwh: NDArray[np.float64], kinds: KindArrays,
     if given is not None:
         _prefer(given, located, view, kinds)
     return located
+
+
+def depths(view: View, tlwh: NDArray[np.float64], kinds: KindArrays,
+           plane: str = 'fixed_frame') -> NDArray[np.float64]:
+    """Return (N,) depths [m] by ground and height alone, NaN where they say nothing."""
+    return ground.fused(*_by_eye(view, tlwh, kinds, plane)[1:]).depth
+
+
+def _by_eye(view: View, tlwh: NDArray[np.float64], kinds: KindArrays, plane: str,
+            ) -> tuple[ground.Feet, Depths, Depths]:
+    """Return where boxes stand, and their depths by the ground and by the height of the kind."""
+    up, camera_height = view.upright(plane)
+    seen = ground.feet(view.camera, tlwh, kinds)
+    return (seen, ground.ground_depth(view.camera, seen, up, camera_height),
+            ground.height_depth(seen, up, kinds))
 
 
 def _prefer(given: Given, located: Located, view: View, kinds: KindArrays) -> None:

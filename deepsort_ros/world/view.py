@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class View:
     depth: NDArray[np.float32] | None = None
     depth_lag: float = 0.0
 
-    @property
+    @cached_property
     def centre(self) -> Transform:
         """Return the pose of the camera's centre, which P may move out of its frame."""
         pose = self.pose

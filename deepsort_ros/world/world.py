@@ -14,6 +14,7 @@ from deepsort_ros.world.filter import States
 from deepsort_ros.world.given import Given
 from deepsort_ros.world.kinds import KindArrays
 from deepsort_ros.world.kinds import KindTable
+from deepsort_ros.world.location import depths
 from deepsort_ros.world.location import locate
 from deepsort_ros.world.location import Source
 from deepsort_ros.world.transforms import NANOSECONDS
@@ -166,15 +167,17 @@ class World:
     def _depths(self, view: View, ids: NDArray[np.int64], tlwh: NDArray[np.float64],
                 class_id: NDArray[np.object_]) -> NDArray[np.float64]:
         """Return how far tracks were from the camera, infinite where unknown."""
-        depth = locate(View(view.camera, view.pose, view.base), tlwh, self._kinds.look(class_id),
-                       self.config.plane).depth
+        ahead, placed = np.full(len(ids), np.nan), np.zeros(len(ids), dtype=np.bool_)
         if self.config.positions and len(self._states.id):
             states = self._states.follow(ids)
             place = np.column_stack((states.mean[:, :2], states.z))
             to_camera = view.centre.inverse()
             ahead = place @ to_camera.rotation[2] + to_camera.translation[2]
-            depth = np.where(states.source > 0, ahead, depth)
-        return np.where(np.isfinite(depth), depth, np.inf)
+            placed = states.source > 0
+        if not placed.all():
+            seen = depths(view, tlwh, self._kinds.look(class_id), self.config.plane)
+            ahead = np.where(placed, ahead, seen)
+        return np.where(np.isfinite(ahead), ahead, np.inf)
 
     def distances(self, view: View | None, stamp: int, ids: NDArray[np.int64],
                   class_id: NDArray[np.object_], tlwh: NDArray[np.float64],
@@ -233,7 +236,8 @@ class World:
         if view is not None and len(rows):
             if not self.config.depth:
                 view = View(view.camera, view.pose, view.base)
-            theirs = KindArrays(*(value[rows] for value in vars(kinds).values()))
+            theirs = kinds if len(rows) == len(ids) else KindArrays(
+                *(value[rows] for value in vars(kinds).values()))
             speed = np.where(states.source[rows] > 0,
                              np.linalg.norm(states.mean[rows, 2:], axis=1), theirs.speed)
             located = locate(view, tlwh, theirs, self.config.plane, speed, given)
