@@ -131,6 +131,13 @@ def score_noise(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return factor
 
 
+def stretch(transform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much (2, 3) or (N, 2, 3) transforms stretch areas: their determinants."""
+    area: NDArray[np.float64] = (transform[..., 0, 0] * transform[..., 1, 1]
+                                 - transform[..., 0, 1] * transform[..., 1, 0])
+    return area
+
+
 def move(state: NDArray[np.float64], transform: NDArray[np.float64],
          form: Form = ASPECT) -> NDArray[np.float64]:
     """
@@ -143,7 +150,7 @@ def move(state: NDArray[np.float64], transform: NDArray[np.float64],
     :param transform: similarity (turn, scale, shift) from pixels before to pixels now: (2, 3),
         the same for all tracks, or (N, 2, 3), one for each.
     """
-    scale = np.sqrt(abs(np.linalg.det(transform[..., :2])))
+    scale = np.sqrt(abs(stretch(transform)))
     if transform.ndim == 2:
         factor = np.array([scale] * 2 + [scale ** 2] * 4)[:, None, None]
         place, velocity = (state[row, :, :2] @ transform[:, :2].T for row in (0, 1))

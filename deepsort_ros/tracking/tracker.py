@@ -214,7 +214,7 @@ class Tracker:
                 transform).all():
             raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix, nor '
                              f'one for each of {len(self._table)} tracks')
-        if (abs(np.linalg.det(transform[..., :2])) < boxes.SMALLEST).any():
+        if (abs(kalman.stretch(transform)) < boxes.SMALLEST).any():
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
         self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
         self._calm = calm

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from deepsort_ros.world.camera import Camera
 from deepsort_ros.world.transforms import Transform
@@ -57,10 +57,9 @@ class Step:
 
         :param base: base frame <- camera.
         """
-        moved = base @ Transform(self.rotation, self.translation) @ base.inverse()
-        flat = Transform(moved.rotation, moved.translation * (1.0, 1.0, 0.0))
-        step = base.inverse() @ flat @ base
-        return Step(step.rotation, step.translation)
+        up, origin = base.rotation[2], base.inverse().translation
+        climb = up @ (self.rotation @ origin + self.translation - origin)
+        return Step(self.rotation, self.translation - climb * up)
 
 
 def warps(camera: Camera, step: Step, centre: NDArray[np.float64], depth: NDArray[np.float64],
@@ -127,7 +126,7 @@ class _Rate:
     def between(cls, old: Transform, new: Transform, seconds: float) -> _Rate:
         """Return the rate between two poses, each fixed <- camera."""
         velocity = (new.translation - old.translation) / seconds
-        turn = Rotation.from_matrix(old.rotation.T @ new.rotation).as_rotvec() / seconds
+        turn = cv2.Rodrigues(old.rotation.T @ new.rotation)[0].ravel() / seconds
         return cls(velocity, old.rotation.T @ velocity, turn)
 
     def change(self, other: _Rate) -> tuple[float, float]:
@@ -137,9 +136,8 @@ class _Rate:
         A robot that drives a bend keeps its speed in the camera's axes, a camera that pans keeps
         it in the fixed frame: the smaller change counts.
         """
-        return (min(float(np.linalg.norm(self.fixed - other.fixed)),
-                    float(np.linalg.norm(self.own - other.own))),
-                float(np.linalg.norm(self.turn - other.turn)))
+        return (min(_length(self.fixed - other.fixed), _length(self.own - other.own)),
+                _length(self.turn - other.turn))
 
 
 class CameraPath:
@@ -180,7 +178,7 @@ class CameraPath:
         # Rates are those of the middles of their steps.
         since, since_odd = self._since + seconds / 2, (self._odd_seconds + seconds) / 2
         self._since, self._odd_seconds = self._since + seconds, seconds
-        speed = float(np.linalg.norm(rate.fixed))
+        speed = _length(rate.fixed)
         moves = turns = True
         if last is not None:
             moves, turns = _smooth(last, rate, seconds, since)
@@ -204,9 +202,13 @@ def _coast(last: _Rate | None, turning: _Rate | None, seconds: float) -> Step:
     """Return the step of a camera that goes on as it did."""
     turn = np.eye(3)
     if turning is not None:
-        turn = Rotation.from_rotvec(turning.turn * seconds).as_matrix()
+        turn = np.asarray(cv2.Rodrigues(turning.turn * seconds)[0], dtype=np.float64)
     move = np.zeros(3) if last is None else last.own * seconds
     return Step(turn.T, -(turn.T @ move))
+
+
+def _length(vector: NDArray[np.float64]) -> float:
+    return math.sqrt(vector @ vector)
 
 
 def _smooth(before: _Rate, rate: _Rate, seconds: float, since: float) -> tuple[bool, bool]:
@@ -216,8 +218,8 @@ def _smooth(before: _Rate, rate: _Rate, seconds: float, since: float) -> tuple[b
     :param seconds: of the step with that rate; :param since: seconds between the two.
     """
     change, turn = before.change(rate)
-    speed = float(np.linalg.norm(before.own))
+    speed = _length(before.own)
     return (change * seconds
             <= ACCELERATION * since * seconds + JITTER + STAMP_JITTER * speed,
             turn * seconds <= TURN_ACCELERATION * since * seconds + TURN_JITTER
-            + STAMP_JITTER * float(np.linalg.norm(before.turn)))
+            + STAMP_JITTER * _length(before.turn))

@@ -87,6 +87,16 @@ def predict(states: States, seconds: float, acceleration: NDArray[np.float64]) -
     states.z_variance += SLOPE * seconds
 
 
+def inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverses of (..., 2, 2) symmetric matrices, without waking LAPACK's threads."""
+    a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
+    scale = 1.0 / (a * d - b * b)
+    result = np.empty(matrix.shape)
+    result[..., 0, 0], result[..., 1, 1] = scale * d, scale * a
+    result[..., 0, 1] = result[..., 1, 0] = -scale * b
+    return result
+
+
 def update(states: States, rows: NDArray[np.int64], seen: Located, kinds: KindArrays) -> None:
     """
     Take in the positions of some tracks in place.
@@ -101,8 +111,7 @@ def update(states: States, rows: NDArray[np.int64], seen: Located, kinds: KindAr
     if len(row):
         white = WHITE * seen.white[old]
         covariance = states.covariance[row]
-        inverse = np.linalg.inv(covariance[:, :2, :2] + white[:, :2, :2])
-        gain = covariance[:, :, :2] @ inverse
+        gain = covariance[:, :, :2] @ inverse(covariance[:, :2, :2] + white[:, :2, :2])
         innovation = seen.position[old, :2] - states.mean[row, :2]
         states.mean[row] += np.einsum('nij,nj->ni', gain, innovation)
         updated = covariance - gain @ covariance[:, :2, :]

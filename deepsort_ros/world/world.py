@@ -208,7 +208,7 @@ class World:
         sure = states.covariance[:, 2, 2] + states.covariance[:, 3, 3] <= UNSURE ** 2
         known = (sure & (states.source > 0))[:, None] & (seen.source > 0)
         far = np.full(known.shape, np.nan)
-        inverse = np.linalg.inv(spread[known])
+        inverse = kalman.inverse(spread[known])
         far[known] = np.einsum('pi,pij,pj->p', offset[known], inverse, offset[known])
         return far
 

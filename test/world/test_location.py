@@ -5,6 +5,7 @@ from views import CAMERA
 from views import project
 from views import view
 
+from deepsort_ros.world.filter import inverse
 from deepsort_ros.world.ground import Depths
 from deepsort_ros.world.ground import fused
 from deepsort_ros.world.kinds import KindTable
@@ -139,9 +140,15 @@ def test_no_boxes_have_no_positions() -> None:
 
 def test_rules_name_kinds_and_heights() -> None:
     table = KindTable(['3:car', 'robot:0.4', '*:cyclist'])
-    assert table.of('3').thickness == 1.5
-    assert table.of('Robot').size[2] == 0.4
-    assert table.of('person').thickness == 0.3  # the rule for all others goes before names
-    assert KindTable().of('Person').size[2] == 1.72
+    assert table.look(['3']).thickness[0] == 1.5
+    assert table.look(['Robot']).size[0, 2] == 0.4
+    assert table.look(['person']).thickness[0] == 0.3  # the rule for all others goes before names
+    assert KindTable().look(['Person']).size[0, 2] == 1.72
     with pytest.raises(ValueError, match="'robot' is not CLASS:KIND"):
         KindTable(['robot'])
+
+
+def test_small_matrices_are_inverted_all_at_once() -> None:
+    root = np.random.default_rng(0).normal(size=(20, 2, 2))
+    matrices = root @ root.transpose(0, 2, 1) + 0.1 * np.eye(2)
+    assert np.allclose(inverse(matrices), np.linalg.inv(matrices), rtol=1e-9)
