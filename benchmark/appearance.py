@@ -6,7 +6,8 @@ What appearance is worth, and what `on_demand` saves: scores and features comput
 The features of all detections are computed once, into ``--features``, and found there by later
 runs; so the modes differ by nothing but which of them the tracker sees. ``crops`` counts those
 the tracker asked for, ``agrees`` is the share of the boxes that have the id they have with
-`always`, whatever its name: it needs no truth, and chance has less part in it than in scores.
+`always`, whatever its name, as ``deepsort diff --overlap 0.7`` prints it: it needs no truth, and
+chance has less part in it than in scores.
 
     python benchmark/appearance.py SEQUENCE... --features out/synthetic --synthetic Market-1501
 
@@ -24,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from tabulate import tabulate
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from deepsort_ros.bags.agreement import compare  # noqa: E402
+from deepsort_ros.bags.agreement import read_recording  # noqa: E402
 from deepsort_ros.commands.common import progress_bar  # noqa: E402
 from deepsort_ros.mot.evaluation import evaluate  # noqa: E402
 from deepsort_ros.mot.evaluation import find_pairs  # noqa: E402
@@ -42,7 +44,6 @@ from deepsort_ros.mot.tracking import StoredFeatures  # noqa: E402
 from deepsort_ros.mot.tracking import track  # noqa: E402
 from deepsort_ros.mot.tracking import TrackingSummary  # noqa: E402
 from deepsort_ros.settings import Settings  # noqa: E402
-from deepsort_ros.tracking import boxes  # noqa: E402
 
 COLUMNS = ('IDF1', 'HOTA', 'MOTA', 'IDs', 'FM')
 # Boxes of two results are the same from this overlap (IoU) on.
@@ -83,18 +84,9 @@ def run(sequences: Sequence[Path], folders: Sequence[Path], settings: Settings, 
 
 
 def shared(first: Path, second: Path) -> tuple[int, int]:
-    """Return how many boxes two results share, ids matched one to one, and their mean number."""
-    one, other = (read_table(path, TableKind.RESULTS) for path in (first, second))
-    ids, row = np.unique(one.id, return_inverse=True)
-    other_ids, column = np.unique(other.id, return_inverse=True)
-    count = np.zeros((len(ids), len(other_ids)))
-    for frame in np.intersect1d(one.frame, other.frame).tolist():
-        here, there = one.rows(frame), other.rows(frame)
-        same = boxes.iou(one.tlwh[here], other.tlwh[there]) >= SAME
-        at, beside = same.nonzero()
-        np.add.at(count, (row[here][at], column[there][beside]), 1)
-    matched = count[linear_sum_assignment(count, maximize=True)].sum()
-    return int(matched), (len(one) + len(other)) // 2
+    """Return how many boxes of two results agree, as ``deepsort diff`` says, and of how many."""
+    found = compare(read_recording(first), read_recording(second), overlap=SAME)
+    return found.agreed, max(found.boxes_first, found.boxes_second)
 
 
 def rows(mode: str, scores: Sequence[Scores], runs: Sequence[TrackingSummary],

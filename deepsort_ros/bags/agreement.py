@@ -17,6 +17,7 @@ from deepsort_ros.mot.history import read_history
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.types import deserialize_message
 from deepsort_ros.ros.messages.types import TrackArray
+from deepsort_ros.tracking.boxes import iou
 
 # (N,) int64 ids and (N, 4) float64 tlwh boxes in pixels.
 Boxes: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -111,11 +112,13 @@ def _read_bag(path: Path, name: str | None) -> Recording:
                      else '')
 
 
-def compare(first: Recording, second: Recording, tolerance: float = 1.0) -> Agreement:
+def compare(first: Recording, second: Recording, tolerance: float = 1.0,
+            overlap: float | None = None) -> Agreement:
     """
     Compare two recordings of the same images.
 
     :param tolerance: pixels by which left, top, width and height may differ.
+    :param overlap: in place of the tolerance: the IoU from which two boxes are in one place.
     :raises BagError: one has stamps and the other frames.
     """
     if first.unit != second.unit:
@@ -123,7 +126,7 @@ def compare(first: Recording, second: Recording, tolerance: float = 1.0) -> Agre
                        'two text files')
     a, b = first.images, second.images
     common = sorted(a.keys() & b.keys())
-    pairs = {key: _pairs(a[key][1], b[key][1], tolerance) for key in common}
+    pairs = {key: _pairs(a[key][1], b[key][1], tolerance, overlap) for key in common}
     ids = [(a[key][0][i], b[key][0][j]) for key in common for i, j in zip(*pairs[key])]
     renamed = _renaming(ids)
     agreed = sum(renamed.get(int(one)) == int(other) for one, other in ids)
@@ -135,9 +138,14 @@ def compare(first: Recording, second: Recording, tolerance: float = 1.0) -> Agre
         _first_difference(first, second, pairs, renamed))
 
 
-def _pairs(one: NDArray[np.float64], other: NDArray[np.float64],
-           tolerance: float) -> tuple[list[int], list[int]]:
+def _pairs(one: NDArray[np.float64], other: NDArray[np.float64], tolerance: float,
+           overlap: float | None) -> tuple[list[int], list[int]]:
     """Return the rows of boxes in the same place."""
+    if overlap is not None:
+        common = iou(one, other)
+        rows, columns = linear_sum_assignment(common, maximize=True)
+        near = common[rows, columns] >= overlap
+        return rows[near].tolist(), columns[near].tolist()
     apart = np.abs(one[:, None] - other[None]).max(axis=2, initial=0.0)
     rows, columns = linear_sum_assignment(np.minimum(apart, 1e6 + tolerance))
     near = apart[rows, columns] <= tolerance

@@ -22,8 +22,11 @@ def add(commands: Any) -> None:
         'deepsort diff yesterday_tracks today_tracks --fail-below 99')
     parser.add_argument('first', type=Path, help='bag, results or history')
     parser.add_argument('second', type=Path, help='the same kind of file')
-    parser.add_argument('--tolerance', type=number(), default=1.0, metavar='PIXELS',
-                        help='by which boxes may differ (default: 1)')
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument('--tolerance', type=number(), default=1.0, metavar='PIXELS',
+                       help='by which boxes may differ (default: 1)')
+    place.add_argument('--overlap', type=number(0, 1), metavar='IOU',
+                       help='instead: boxes are in one place from this overlap (IoU) on')
     parser.add_argument('--topic', type=topic,
                         help='of the tracks in the bags (default: the only one)')
     parser.add_argument('--fail-below', type=number(0, 100), metavar='PERCENT',
@@ -36,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.bags.agreement import compare
     from deepsort_ros.bags.agreement import read_recording
     first, second = (read_recording(path, args.topic) for path in (args.first, args.second))
-    agreement = compare(first, second, args.tolerance)
+    agreement = compare(first, second, args.tolerance, args.overlap)
     text = (f'{agreement.percent:.2f} % agree: {agreement.agreed} of '
             f'{max(agreement.boxes_first, agreement.boxes_second)} boxes in {agreement.images} '
             f'common images')

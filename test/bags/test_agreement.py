@@ -45,6 +45,13 @@ def test_boxes_may_differ_by_the_tolerance(recording):
     assert found.percent == 0.0 and 'has no box of the other in its place' in found.difference
 
 
+def test_boxes_may_be_compared_by_their_overlap(recording):
+    a, b = recording((1, 1, 0), (1, 2, 100)), recording((1, 5, 104), (1, 6, 4))
+    # 16 of 24 columns are common: an IoU of two thirds.
+    assert difference(a, b, overlap=0.66).percent == 100.0
+    assert difference(a, b, overlap=0.67).percent == 0.0
+
+
 def test_a_missing_image_is_a_difference(recording):
     found = difference(recording((1, 1, 0), (2, 1, 0)), recording((1, 1, 0)))
     assert (found.percent, found.only_first) == (50.0, 1)

@@ -14,3 +14,4 @@ def domain():
     """Yield a ROS_DOMAIN_ID for this module."""
     with live.own_domain() as number:
         yield number
+        live.kill_all()

@@ -14,6 +14,7 @@ def domain():
     """Yield a ROS_DOMAIN_ID for this module."""
     with live.own_domain() as number:
         yield number
+        live.kill_all()
 
 
 @pytest.fixture(scope='module')

@@ -39,6 +39,9 @@ ISOLATION = {**isolation(), profiles_variable(): str(PROFILE)}
 _numbers = itertools.count(os.getpid())
 # Domains whose ports are below those that Linux gives to any process, except 0, the default.
 DOMAINS = 101
+# How long to wait for what comes in milliseconds on an idle machine.
+WAIT = 60.0
+_processes: list[subprocess.Popen[bytes]] = []
 
 
 @contextmanager
@@ -86,24 +89,36 @@ class NodeProcess:
                 [sys.executable, *program, '--ros-args', *ros, *arguments],
                 cwd=folder, env=environment(domain, **(changes or {})), stdout=log,
                 stderr=subprocess.STDOUT)
+        _processes.append(self.process)
 
     def log(self) -> str:
         return self._log.read_text()
 
     def wait_for(self, text: str, timeout: float = 60.0) -> None:
-        end = time.monotonic() + timeout
-        while text not in self.log():
-            assert time.monotonic() < end, f'no {text!r} in the log:\n{self.log()}'
+        """Wait for a line, at most so long after the line before: a busy machine is slow."""
+        seen, end = '', time.monotonic() + timeout
+        while text not in (log := self.log()):
             assert self.process.poll() is None, f'the node ended:\n{self.log()}'
+            if log != seen:
+                seen, end = log, time.monotonic() + timeout
+            assert time.monotonic() < end, f'no {text!r} in the log:\n{log}'
             time.sleep(0.02)
 
-    def stop(self, number: int = signal.SIGINT, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGINT, timeout: float = WAIT) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
             return self.process.wait(timeout)
         finally:
             self.process.kill()
+
+
+def kill_all() -> None:
+    """End the nodes that no fixture ended, as those whose own start-up failed."""
+    for process in _processes:
+        if process.poll() is None:
+            process.kill()
+    _processes.clear()
 
 
 class Graph:
@@ -122,7 +137,7 @@ class Graph:
         self.node.destroy_node()
         self.context.try_shutdown()
 
-    def spin_until(self, condition, timeout: float = 20.0, what: str = 'what was waited for'):
+    def spin_until(self, condition, timeout: float = WAIT, what: str = 'what was waited for'):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end, f'{what} did not happen within {timeout} s'
@@ -156,7 +171,7 @@ class Graph:
 
     def call(self, kind, service: str, request):
         client = self.node.create_client(kind, service)
-        assert client.wait_for_service(20.0), f'no service {service}'
+        assert client.wait_for_service(WAIT), f'no service {service}'
         future = client.call_async(request)
         self.spin_until(future.done, what=f'an answer of {service}')
         self.node.destroy_client(client)
@@ -181,11 +196,11 @@ class Tracking:
 
     def connect(self) -> None:
         """Send empty frames until one is answered: a subscription may be announced early."""
-        end = time.monotonic() + 20.0
+        end = time.monotonic() + WAIT
         probe = 0
         self.tracks.clear()
         while not self.tracks:
-            assert time.monotonic() < end, 'no tracks within 20 s'
+            assert time.monotonic() < end, f'no tracks within {WAIT:.0f} s'
             probe += 100_000
             self.send(probe, boxes=())
             self.graph.spin_for(0.1)
@@ -225,7 +240,7 @@ class Tracking:
             answers.append(self.tracks[-1])
         return answers
 
-    def status(self, part: str, until=lambda status: True, timeout: float = 10.0):
+    def status(self, part: str, until=lambda status: True, timeout: float = WAIT):
         """Return the next diagnostic status of a part for which ``until`` is true."""
         self.diagnostics.clear()
 

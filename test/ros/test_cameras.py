@@ -184,7 +184,7 @@ def test_when_the_network_fails_both_go_on_by_motion_and_recover(process):
 
 def test_a_faulty_name_ends_the_process_with_one_line(start_node):
     node = start_node(cameras="[front, '']")
-    assert node.process.wait(20) == 1
+    assert node.process.wait(live.WAIT) == 1
     assert "cameras: '' is not a name" in node.log() and len(node.log().splitlines()) == 1
 
 
@@ -192,6 +192,6 @@ def test_cameras_that_ask_for_different_networks_end_it_with_one_line(start_node
     parameters = tmp_path / 'cameras.yaml'
     parameters.write_text('/rear/tracker: {ros__parameters: {model: hub}}')
     node = start_node('--params-file', str(parameters), cameras='[front, rear]')
-    assert node.process.wait(20) == 1
+    assert node.process.wait(live.WAIT) == 1
     assert "camera rear: model: 'hub' is not 'bundled'" in node.log()
     assert len(node.log().splitlines()) == 1

@@ -50,7 +50,7 @@ def start(domain):
         process.send_signal(signal.SIGINT)
     for process in processes:
         try:
-            assert process.wait(20) == 0
+            assert process.wait(live.WAIT) == 0
         finally:
             process.kill()
 

@@ -54,7 +54,7 @@ def robot(graph, domain):
     yield drive
     process.send_signal(signal.SIGINT)
     try:
-        assert process.wait(20) == 0
+        assert process.wait(live.WAIT) == 0
     finally:
         process.kill()
 

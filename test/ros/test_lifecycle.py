@@ -167,7 +167,7 @@ def test_a_node_that_is_not_configured_loads_no_network(start_node, graph):
     ('appearance', 'sometimes', "appearance: 'sometimes' is not one of always, on_demand, off")])
 def test_a_parameter_that_is_not_acceptable_ends_it_with_one_line(start_node, name, value, words):
     node = start_node(**{name: value})
-    assert node.process.wait(20) == 1
+    assert node.process.wait(live.WAIT) == 1
     assert words in node.log() and len(node.log().splitlines()) == 1
 
 
@@ -176,13 +176,13 @@ def test_a_parameter_that_is_not_acceptable_ends_it_with_one_line(start_node, na
     ('/image.subscription', 'activate: Unexpected QoS override for policy `reliability`')])
 def test_a_qos_override_that_is_not_acceptable_ends_it_with_one_line(start_node, entity, words):
     node = start_node('-p', f'qos_overrides.{entity}.reliability:=nonsense', appearance='off')
-    assert node.process.wait(20) == 1
+    assert node.process.wait(live.WAIT) == 1
     assert words in node.log() and len(node.log().splitlines()) == 1
 
 
 def test_an_unknown_ros_argument_ends_it_with_one_line(start_node):
     node = start_node('--nonsense')
-    assert node.process.wait(20) == 2
+    assert node.process.wait(live.WAIT) == 2
     assert '--nonsense' in node.log() and len(node.log().splitlines()) == 1
 
 

@@ -132,6 +132,6 @@ def test_a_node_that_cannot_be_secured_as_told_does_not_start(tmp_path, domain, 
     node = live.NodeProcess(tmp_path, domain, '--enclave', '/tracker', changes={
         'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce',
         'ROS_SECURITY_KEYSTORE': str(tmp_path)}, appearance='off')
-    assert node.process.wait(30) in (1, 2)
+    assert node.process.wait(live.WAIT) in (1, 2)
     assert 'active:' not in node.log()
     assert keys or 'does not exist' in node.log()

@@ -34,7 +34,7 @@ def end(node, number, again=()):
         time.sleep(0.05)
         if node.process.poll() is None:
             node.process.send_signal(other)
-    code = node.process.wait(20)
+    code = node.process.wait(live.WAIT)
     assert time.monotonic() - start < PROMPT
     assert code == 0, node.log()
     assert 'Traceback' not in node.log() and 'terminate' not in node.log()

@@ -61,6 +61,6 @@ def test_without_the_package_the_node_ends_with_one_line(start_node):
     if importlib.util.find_spec('yolo_msgs'):
         pytest.skip('yolo_msgs is installed')
     node = start_node(detections_type='yolo_msgs/DetectionArray')
-    assert node.process.wait(30) == 1
+    assert node.process.wait(live.WAIT) == 1
     line, = node.log().splitlines()
     assert 'needs the ROS package yolo_msgs, which is not installed' in line
