@@ -18,7 +18,7 @@ REFERENCE = ('tracking.tracker', 'tracking.config', 'tracking.detections', 'trac
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made of other files."""
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    index = re.sub(r'\]\(docs/', '](', readme)
+    index = re.sub(r'(\]\(|src=")docs/', r'\1', readme)
     files.append(File.generated(config, 'index.md', content=_inside(index, '')))
     modules = '\n\n'.join(f'::: deepsort_ros.{name}' for name in REFERENCE)
     files.append(File.generated(config, 'reference.md', content=f'# Reference\n\n{modules}\n'))

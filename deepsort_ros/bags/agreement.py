@@ -118,7 +118,7 @@ def compare(first: Recording, second: Recording, tolerance: float = 1.0,
     Compare two recordings of the same images.
 
     :param tolerance: pixels by which left, top, width and height may differ.
-    :param overlap: in place of the tolerance: the IoU from which two boxes are in one place.
+    :param overlap: instead of the tolerance: the IoU from which two boxes are in one place.
     :raises BagError: one has stamps and the other frames.
     """
     if first.unit != second.unit:
