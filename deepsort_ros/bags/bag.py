@@ -103,6 +103,8 @@ def convert(source: Path, target: Path, settings: Settings,
             summary.crops += tracked.result.crops
             ids.update(track.id for track in tracked.message.tracks)
             ignored.update(tracked.result.ignored)
+            if tracked.frame.detections is not None:
+                summary.boxes += len(tracked.frame.detections)
 
         def assume_empty(now: float) -> None:
             unanswered(pairer.overdue(now), now)

@@ -11,6 +11,7 @@ class BagSummary:
     What came of a bag.
 
     :param images: image messages read; :param detections: detection messages read.
+    :param boxes: detections in those that were tracked.
     :param frames: TrackArrays written; :param ids: different published tracks.
     :param sessions: 1 + resets; :param crops: features computed.
     :param dropped: messages that led to no TrackArray, by reason.
@@ -27,6 +28,7 @@ class BagSummary:
 
     images: int = 0
     detections: int = 0
+    boxes: int = 0
     frames: int = 0
     ids: int = 0
     sessions: int = 1

@@ -12,6 +12,7 @@ from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import add_world_topics
 from deepsort_ros.commands.common import check_world_topics
 from deepsort_ros.commands.common import create_encoder
+from deepsort_ros.commands.common import left_out
 from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         f'images and {summary.detections} detection messages in {summary.seconds:.1f} s; '
         f'dropped: {dropped or "none"}'))
     say(summary.notes)
+    say(left_out(summary.ignored, summary.boxes, summary.ids, settings))
     for name, count in summary.without.items():
         print(f'deepsort: {count} images without {name}: {summary.world_problems[name]}',
               file=sys.stderr)

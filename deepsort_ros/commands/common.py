@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from deepsort_ros.settings import TYPES
 
 PRESETS = {'robot': 'config/tracker.yaml', 'reference': 'config/reference.yaml',
            'mot16': 'config/mot16.yaml'}
+# Share of the detections left out that is worth a word.
+MOST = 0.9
 Progress = Callable[[int, int], None]
 
 
@@ -183,6 +186,27 @@ def progress_bar(label: str, unit: str, quiet: bool) -> Iterator[Progress]:
 def print_summary(summary: Any, as_json: bool, text: str) -> None:
     """Print a summary, a dataclass, as JSON or as this text."""
     print(json.dumps(dataclasses.asdict(summary), indent=2, default=str) if as_json else text)
+
+
+def left_out(ignored: Mapping[str, int], total: int, ids: int, settings: Settings) -> list[str]:
+    """
+    Return why there are no tracks, or why hardly any detection was used, a sentence each.
+
+    :param ignored: detections left out, by reason; :param total: all detections.
+    :param ids: tracks that were written.
+    """
+    if total and sum(ignored.values()) >= MOST * total:
+        values = {'confidence': ('min_confidence', settings.min_confidence),
+                  'height': ('min_box_height', settings.min_box_height),
+                  'class': ('classes', ', '.join(settings.classes))}
+        reasons = ', '.join(f'{count} by {reason}' + (
+            f' ({values[reason][0]}: {values[reason][1]})' if reason in values else '')
+            for reason, count in ignored.items())
+        return [f'{sum(ignored.values())} of {total} detections were left out: {reasons}']
+    if total and not ids:
+        return [f'no track was confirmed, which takes {settings.n_init} detections in a row that '
+                'match']
+    return []
 
 
 def outcome(summary: Any, output: Path) -> int:

@@ -40,8 +40,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write the video."""
-    from deepsort_ros.mot.doubts import doubt_places
     from deepsort_ros.mot.history import read_history
+    from deepsort_ros.mot.places import doubt_places
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.table import read_table
     from deepsort_ros.mot.table import TableKind

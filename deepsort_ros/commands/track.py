@@ -11,6 +11,7 @@ from deepsort_ros.commands.common import add_first_frame
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_settings
 from deepsort_ros.commands.common import create_encoder
+from deepsort_ros.commands.common import left_out
 from deepsort_ros.commands.common import outcome
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
@@ -69,8 +70,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Track, write the results, print a summary."""
-    from deepsort_ros.mot.doubts import doubt_places
     from deepsort_ros.mot.interpolation import interpolate_file
+    from deepsort_ros.mot.places import check_images
+    from deepsort_ros.mot.places import doubt_detections
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.tracking import track
     from deepsort_ros.pipeline.parts import DEFAULT_DISTANCE
@@ -79,10 +81,12 @@ def run(args: argparse.Namespace) -> int:
                              first_frame=args.first_frame)
     say(sequence.notes)
     assert sequence.detections is not None
-    say(doubt_places(sequence.detections.path, sequence.detections.tlwh, sequence.size))
+    say(doubt_detections(sequence))
     settings = resolve_settings(args, sequence.frame_rate)
     if stored is None and settings.appearance != 'off' and not sequence.has_images:
         raise SettingError(f'{args.sequence}: no images, so appearance must be off')
+    if stored is None and settings.appearance != 'off':
+        check_images(sequence)
     if stored and not (settings.max_cosine_distance or stored.max_cosine_distance):
         say([f'{args.features}: nothing says which model made the features, so '
              f'max_cosine_distance is {DEFAULT_DISTANCE:g}; give the model with --model, or '
@@ -106,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         f'{output}: {summary.rows} rows, {summary.ids} ids in {summary.frames} of '
         f'{summary.length} frames, {summary.crops} features{f" on {device}" if device else ""}, '
         f'{summary.frames_per_second:.1f} frames/s'))
+    say(left_out(summary.ignored, len(sequence.detections), summary.ids, settings))
     return outcome(summary, output)
 
 

@@ -1,21 +1,22 @@
 """Signs that results are not what they are taken for: of another sequence, or a frame off."""
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.mot.cells import SHARES
 from deepsort_ros.mot.evaluation import Pair
+from deepsort_ros.mot.places import SILENT_END
+from deepsort_ros.mot.sequence import skipped_frames
+from deepsort_ros.mot.table import MotTable
 from deepsort_ros.tracking import boxes
 
 # Share of the results that lie on a truth; trackers that work reach more.
 LEAST_SHARE = 0.2
 OVERLAP = 0.5
-# Share of boxes outside the image that people at its border explain.
-MOST_OUTSIDE = 0.05
-# Boxes in shares of the image are no larger, except by rounding.
-SHARES = 1.5
 # Mean overlap that one frame earlier or later must bring more.
 SHIFT_GAIN = 0.005
 
@@ -39,7 +40,7 @@ def doubts(pair: Pair) -> list[str]:
     if share < LEAST_SHARE:
         found.append(
             f'{results.path}: only {100 * share:.0f} % of its boxes lie on a truth of '
-            f'{pair.name}; are these results of another sequence, or of images of another size?')
+            f'{pair.name}; {_why(pair)}')
     else:
         means = {shift: _mean(values[values >= OVERLAP])
                  for shift, values in best.items()}
@@ -53,29 +54,40 @@ def doubts(pair: Pair) -> list[str]:
             found.append(
                 f'{results.path}: fits the truth better one frame {when} (mean overlap '
                 f'{means[shift]:.3f} instead of {means[0]:.3f}){cure}')
+    silent = pair.length - results.last_frame
+    if silent > SILENT_END * pair.length and (pair.truth.frame > results.last_frame).any():
+        found.append(f'{results.path}: no results after frame {results.last_frame} of '
+                     f'{pair.length}; is the file complete?')
+    if skipped := skipped_frames(np.unique(results.frame), pair.length):
+        found.append(f'{results.path}: no results in {len(skipped)} of {pair.length} frames, at '
+                     'regular steps: every box of the truth in them is missed')
     return found
 
 
-def doubt_places(path: Path, tlwh: NDArray[np.float64], size: tuple[int, int]) -> list[str]:
-    """
-    Return what is strange about the places of boxes, a sentence each.
+# What other tools write in the four columns of a box, as left, top, width, height.
+READINGS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    'left, top, right, bottom': lambda box: np.hstack((box[:, :2], box[:, 2:] - box[:, :2])),
+    'the centre (x, y), width, height': lambda box: np.hstack(
+        (box[:, :2] - box[:, 2:] / 2, box[:, 2:])),
+}
 
-    :param path: the file that holds them; :param tlwh: (N, 4) pixels.
-    :param size: (width, height) of the images, (0, 0) when unknown.
-    """
-    if not len(tlwh):
-        return []
-    if tlwh.max() <= SHARES:
-        return [f'{path}: no box is larger than {tlwh.max():g}: are these shares of the image '
-                'instead of pixels?']
-    if not all(size):
-        return []
-    outside = ((tlwh[:, :2] >= size) | (tlwh[:, :2] + tlwh[:, 2:] <= 0)).any(axis=1)
-    share = float(outside.mean())
-    if share <= MOST_OUTSIDE:
-        return []
-    return [f'{path}: {100 * share:.0f} % of its boxes lie outside the images of {size[0]} x '
-            f'{size[1]} pixels; are they of another sequence, or of images of another size?']
+
+def _why(pair: Pair) -> str:
+    """Return what may be wrong with results that do not lie on their truth."""
+    for name, read in READINGS.items():
+        for table, one in ((pair.results, replace(pair, results=_read(pair.results, read))),
+                           (pair.truth, replace(pair, truth=_read(pair.truth, read)))):
+            if float((_best_overlaps(one, 0) >= OVERLAP).mean()) > LEAST_SHARE:
+                return (f'the boxes of {table.path} fit as {name}, and are read as left, top, '
+                        'width, height')
+    if pair.results.tlwh.max() <= SHARES:
+        return 'are these shares of the image instead of pixels?'
+    return 'are these results of another sequence, or of images of another size?'
+
+
+def _read(table: MotTable,
+          read: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> MotTable:
+    return replace(table, tlwh=np.maximum(read(table.tlwh), [-np.inf, -np.inf, 0, 0]))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

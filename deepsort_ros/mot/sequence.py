@@ -31,6 +31,9 @@ Image = NDArray[np.uint8]
 # How JPEG and PNG begin and end; OpenCV shows what is there of one that is cut off.
 ENDS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 TAIL = 4096
+# Steps from detections to detections that tell the rhythm of a detector, and the share of them
+# from one frame to the next that are an accident.
+ENOUGH, BY_CHANCE = 5, 0.1
 # Images decoded ahead of their use.
 AHEAD = 3
 
@@ -45,12 +48,14 @@ class SequenceFrame:
         call it before the next frame is taken.
     :param detections: empty where the sequence has none.
     :param time: seconds after the first frame, None where one frame is one step of the rate.
+    :param skipped: its detector did not look at it, so it says nothing about who is there.
     """
 
     number: int
     load: Callable[[], Image | None]
     detections: Detections
     time: float | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,10 @@ class Sequence:
     :param has_length: whether anything but the tables says how long it is.
     :param notes: what was assumed, for the user to know.
     :param footage: of a video, None of a folder.
+    :param times: seconds of each frame of a folder after the first one; empty without.
+    :param skipped: frames that the detector skipped.
     :param cut_off: images of a folder whose end is missing, as far as they were loaded.
+    :param unreadable: those that are missing or no images.
     """
 
     name: str
@@ -82,7 +90,10 @@ class Sequence:
     has_length: bool = True
     notes: tuple[str, ...] = field(default=())
     footage: Footage | None = None
+    times: tuple[float, ...] = ()
+    skipped: frozenset[int] = frozenset()
     cut_off: set[Path] = field(default_factory=set, compare=False)
+    unreadable: set[Path] = field(default_factory=set, compare=False)
 
     @property
     def has_images(self) -> bool:
@@ -90,11 +101,22 @@ class Sequence:
         return bool(self.images) or self.footage is not None
 
     @property
+    def varies(self) -> bool:
+        """Whether its frames have times of their own."""
+        return bool(self.times) or (self.footage is not None and self.footage.varies)
+
+    @property
     def damage(self) -> str:
         """Return in one sentence what could not be read, once it was; else an empty text."""
+        found = []
+        if self.unreadable:
+            found.append(f'{min(self.unreadable)}: missing or not an image, and '
+                         f'{len(self.unreadable) - 1} others; these frames were tracked by motion')
         if self.cut_off:
-            return (f'{min(self.cut_off)}: the end of the image is missing, and of '
-                    f'{len(self.cut_off) - 1} others; what is there of them was used')
+            found.append(f'{min(self.cut_off)}: the end of the image is missing, and of '
+                         f'{len(self.cut_off) - 1} others; what is there of them was used')
+        if found:
+            return '; '.join(found)
         return self.footage.damage() if self.footage is not None else ''
 
     def frames(self) -> Iterator[SequenceFrame]:
@@ -105,10 +127,13 @@ class Sequence:
         """
         if self.footage is not None:
             for number, (load, time) in enumerate(self.footage.frames(), 1):
-                yield SequenceFrame(number, load, self._detected(number), time)
+                yield SequenceFrame(number, load, self._detected(number), time,
+                                    number in self.skipped)
             return
         for number in range(1, self.length + 1):
-            yield SequenceFrame(number, partial(self._image, number), self._detected(number))
+            yield SequenceFrame(number, partial(self._image, number), self._detected(number),
+                                self.times[number - 1] if self.times else None,
+                                number in self.skipped)
 
     def loaded(self) -> Iterator[tuple[SequenceFrame, Image | None]]:
         """
@@ -138,8 +163,9 @@ class Sequence:
         if not self.images:
             return None
         path = self.images[number]
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
         if image is None:
+            self.unreadable.add(path)
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
         if _is_cut_off(path):
             self.cut_off.add(path)
@@ -175,13 +201,36 @@ def open_sequence(path: Path, detections: MotTable | Path | None = None,
             raise MotFileError(f'{path}: a video needs a detections file')
         detections = path / 'det' / 'det.txt'
     if isinstance(detections, Path):
+        if detections.is_dir():
+            raise MotFileError(f'{detections}: a folder; give the file that holds the detections '
+                               'of all frames')
         if not detections.is_file():
             raise MotFileError(f'{detections}: no such detections file')
         detections = read_table(detections, TableKind.DETECTIONS, first_frame)
     if not sequence.has_length:
         sequence = replace(sequence, length=max(sequence.length, detections.last_frame))
     detections.check_length(sequence.length)
-    return replace(sequence, detections=detections)
+    return replace(sequence, detections=detections,
+                   skipped=skipped_frames(np.unique(detections.frame), sequence.length))
+
+
+def skipped_frames(frames: NDArray[np.int64], length: int) -> frozenset[int]:
+    """
+    Return the frames that a detector skipped which takes every second one, or every third.
+
+    Such a detector never has detections of two frames in a row. A frame in which it found nothing
+    stands where its next answer was due.
+
+    :param frames: (N,) those with detections, ascending; :param length: of the sequence.
+    """
+    steps = np.diff(frames)
+    if len(steps) < ENOUGH or (steps == 1).mean() > BY_CHANCE:
+        return frozenset()
+    usual = max(2, int(np.median(steps)))
+    skipped = {frame for first, step in zip(frames, steps) for frame in range(first + 1,
+               first + step) if step <= usual or (frame - first) % usual}
+    end = range(int(frames[-1]) + 1, length + 1)
+    return frozenset(skipped | {frame for frame in end if (frame - frames[-1]) % usual})
 
 
 def _open_folder(path: Path) -> Sequence:
@@ -192,7 +241,7 @@ def _open_folder(path: Path) -> Sequence:
         length = read_table(truth, TableKind.TRUTH).last_frame
     return Sequence(
         folder.name, path, folder.frame_rate, length, folder.size, folder.images, None,
-        truth if truth.is_file() else None, has_length, folder.notes)
+        truth if truth.is_file() else None, has_length, folder.notes, times=folder.times)
 
 
 def _open_video(path: Path) -> Sequence:

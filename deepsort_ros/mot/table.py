@@ -4,12 +4,14 @@ MOTChallenge text tables: truth, detections and results.
 One row per line: ``frame, id, left, top, width, height, confidence, class, visibility, ...`` with
 frames from 1 and pixels from the top left corner. Column 7 of a truth file is a 0/1 flag (0: not
 evaluated). MOT16, MOT17 and MOT20 truth goes on with class and visibility (9 columns), MOT15 truth
-with world coordinates (10 columns). Detections and results may have a class in column 8.
+with world coordinates (10 columns). Detections and results may have a class in column 8. Files
+that end with the box have a confidence of 1.
 """
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepsort_ros.mot.cells import is_number
+from deepsort_ros.mot.cells import LEAST
 from deepsort_ros.mot.cells import MotFileError as MotFileError
 from deepsort_ros.mot.cells import read_cells
+from deepsort_ros.mot.cells import SHARES
 from deepsort_ros.mot.cells import what_else
 from deepsort_ros.tracking import Detections
 
@@ -68,7 +72,9 @@ class FrameRows:
         if len(late):
             row = late[np.argmin(self.line[late])]
             raise MotFileError(f'{self.path}:{self.line[row]}: frame {self.frame[row]} is '
-                               f'behind the end of the sequence ({length} frames)')
+                               f'behind the end of the sequence ({length} frames), and '
+                               f'{len(late) - 1} rows more; is the file of another sequence, or '
+                               'are images missing?')
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ class MotTable(FrameRows):
     :param visibility: (N,) float64, column 9 of MOT16 truth: share of the object that is seen;
         else 1.
     :param label: (N,) of str, column 8 as it is written; empty where there is no class.
-    :param columns: how many the file has, 0 of an empty one.
+    :param columns: how many the file has, 0 of an empty one; a confidence that it lacks counts.
+    :param scored: whether it has a confidence; otherwise that is 1.
     """
 
     id: NDArray[np.int64]
@@ -93,6 +100,7 @@ class MotTable(FrameRows):
     visibility: NDArray[np.float64]
     label: NDArray[np.object_]
     columns: int
+    scored: bool = True
 
     def __len__(self) -> int:
         """Return N."""
@@ -113,7 +121,7 @@ class MotTable(FrameRows):
         return MotTable(
             self.frame[chosen], self.line[chosen], self.path, self.id[chosen], self.tlwh[chosen],
             self.confidence[chosen], self.class_id[chosen], self.visibility[chosen],
-            self.label[chosen], self.columns)
+            self.label[chosen], self.columns, self.scored)
 
     def detections(self, frame: int) -> Detections:
         """Return one frame's rows as detections."""
@@ -132,9 +140,13 @@ def read_table(path: Path, kind: TableKind, first_frame: int = 1) -> MotTable:
     :raises OSError: the file cannot be read.
     """
     rows = read_cells(path, COLUMNS)
+    scored = not _ends_with_box(rows)
+    if not scored:
+        rows = [(number, [*cells, '1'] if len(cells) == LEAST else cells)
+                for number, cells in rows]
     values, labels = _values(path, rows, kind)
     lines = np.array([number for number, _ in rows], dtype=np.int64)
-    return _table(path, values, labels, lines, kind, first_frame)
+    return replace(_table(path, values, labels, lines, kind, first_frame), scored=scored)
 
 
 def table_from_array(path: Path, values: NDArray[Any], kind: TableKind,
@@ -152,6 +164,12 @@ def table_from_array(path: Path, values: NDArray[Any], kind: TableKind,
     labels = ([f'{value:g}' for value in number[:, CLASS]] if number.shape[1] > CLASS
               else [''] * len(number))
     return _table(path, number, labels, np.arange(1, len(values) + 1), kind, first_frame)
+
+
+def _ends_with_box(rows: list[tuple[int, list[str]]]) -> bool:
+    """Whether rows have no confidence, and boxes of pixels."""
+    return bool(rows) and len(rows[0][1]) == LEAST and any(
+        is_number(cells[-1]) and float(cells[-1]) > SHARES for _, cells in rows)
 
 
 def _values(path: Path, rows: list[tuple[int, list[str]]],

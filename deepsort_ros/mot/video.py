@@ -132,8 +132,7 @@ def render(sequence: Sequence, results: History, output: Path, truth: MotTable |
     results.check_length(sequence.length)
     trails = Trails(trail)
     count = 0
-    varies = sequence.footage is not None and sequence.footage.varies
-    with VideoWriter(output, sequence.frame_rate, max_width, varies) as writer:
+    with VideoWriter(output, sequence.frame_rate, max_width, sequence.varies) as writer:
         for frame, image in sequence.loaded():
             if image is None:
                 raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')

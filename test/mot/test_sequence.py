@@ -77,6 +77,8 @@ ALL = list(range(91, 103))
     ('frame_{:06d}.jpg', 0, 'frame 1 is frame_000000.jpg'),  # CVAT
     ('{:010d}.jpg', 0, 'frame 1 is 0000000000.jpg'),  # KITTI
     ('scene-2_{:04d}.jpg', 151, 'frame 1 is scene-2_0151.jpg'),  # cut out of a longer one
+    ('frame_{:04d}_left.jpg', 1, None),  # a stereo camera
+    ('seq3_{:05d}_rgb8.jpg', 1, None),
 ])
 def test_images_are_found_whatever_their_names(
         sequence_folder: Path, name: str, first: int, note: str | None) -> None:
@@ -193,6 +195,56 @@ def test_a_broken_folder_is_refused_in_one_line(sequence_folder: Path, spoil, sa
     with pytest.raises(MotFileError, match=re.escape(says)) as error:
         open_sequence(sequence_folder)
     assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(('name', 'first'), [
+    ('{:d}.jpg', 1532402927612), ('{:d}.jpg', 1532402927612460),
+    ('cam_{:d}.jpg', 1403636579763555584), ('{0[0]}.{0[1]:06d}.jpg', 1305031102.9),
+    ('frame_{0[0]}_{0[1]:06d}.jpg', 1305031102.9)])
+def test_images_named_by_time_stamps_are_frames_in_their_order(
+        sequence_folder: Path, name: str, first: float) -> None:
+    (sequence_folder / 'seqinfo.ini').unlink()
+    for number, path in enumerate(sorted((sequence_folder / 'img1').iterdir())):
+        step = 0.1 if number < 6 else 0.2
+        late = 0.1 * number + max(0, number - 6) * (step - 0.1)
+        if isinstance(first, int):
+            stamp = first + round(late * 10 ** (len(str(first)) - 10))
+        else:
+            stamp = divmod(round((first + late) * 1e6), 10**6)
+        path.rename(path.with_name(name.format(stamp)))
+    sequence = open_sequence(sequence_folder)
+    assert means(sequence_folder) == ALL and sequence.length == 12
+    times = [frame.time for frame in sequence.frames()]
+    np.testing.assert_allclose(times[:3] + times[-2:], [0.0, 0.1, 0.2, 1.4, 1.6], atol=2e-3)
+    assert abs(sequence.frame_rate - 10) < 0.2 or abs(sequence.frame_rate - 5) < 0.1
+    assert 'named by time stamps' in sequence.notes[1]
+
+
+def test_images_whose_numbers_are_far_apart_are_frames_in_their_order(
+        sequence_folder: Path) -> None:
+    for number, path in enumerate(sorted((sequence_folder / 'img1').iterdir())):
+        path.rename(path.with_name(f'{5_000_000 + 7_001 * number**2}.jpg'))
+    assert means(sequence_folder) == ALL
+    assert 'far apart' in open_sequence(sequence_folder).notes[0]
+
+
+def test_images_that_cannot_be_read_are_named(sequence_folder: Path) -> None:
+    (sequence_folder / 'seqinfo.ini').unlink()
+    for path in (sequence_folder / 'img1').iterdir():
+        path.rename(path.with_suffix('.heic'))
+    assert '12 files like 000001.heic are no images that are read: convert them' in ' '.join(
+        open_sequence(sequence_folder).notes)
+
+
+def test_a_folder_of_sequences_is_refused_with_one_of_them(sequence_folder: Path) -> None:
+    with pytest.raises(MotFileError, match='1 folders in it are sequences, crossing for one'):
+        open_sequence(sequence_folder.parent)
+
+
+@pytest.mark.parametrize(('text', 'rate'), [('30000/1001', 29.97), ('12,5', 12.5)])
+def test_a_rate_is_read_as_tools_write_it(sequence_folder: Path, text: str, rate: float) -> None:
+    change(sequence_folder, 'seqinfo.ini', 'frameRate=10', f'frameRate={text}')
+    assert abs(open_sequence(sequence_folder).frame_rate - rate) < 1e-3
 
 
 @pytest.mark.parametrize('content', [None, b'no image'])
