@@ -89,27 +89,28 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
     # (cx, cy) stay in pixels, (vx, vy) become pixels per second.
     scale = np.array([1.0, 1.0, frame_rate, frame_rate])
     covariance = (tracks.covariance * np.outer(scale, scale)).reshape(-1, 16)
-    velocity = (tracks.velocity * frame_rate).tolist()
+    velocity = tracks.velocity * frame_rate
     known = np.isfinite(tracks.feature).all(axis=1) if features else np.zeros(len(tracks), bool)
-    messages, blank = [], Track()
-    for row, box in enumerate(tracks.tlwh.tolist()):
+    blank = Track()
+    vector = type(blank.velocity)
+    columns = [column.tolist() for column in (
+        tracks.tlwh, velocity, tracks.first_seen, tracks.last_seen, tracks.id, tracks.state,
+        tracks.score, tracks.age, tracks.hits, tracks.time_since_update, tracks.detection_index)]
+    messages = []
+    for row, (class_id, box, (vx, vy), first, last, *values) in enumerate(
+            zip(tracks.class_id, *columns)):
         # A constructor makes every part, also the ones it is given, and takes its time.
         track = copy.copy(blank)
-        track.bbox, track.velocity = BoundingBox2D(), copy.copy(blank.velocity)
+        track.bbox, track.velocity = BoundingBox2D(), vector()
         track.first_seen, track.last_seen = Time(), Time()
-        track.id = int(tracks.id[row])
-        track.state = int(tracks.state[row])
-        track.class_id = str(tracks.class_id[row])
-        track.score = float(tracks.score[row])
         _set_box(track.bbox, box)
-        track.velocity.x, track.velocity.y = velocity[row]
+        track.velocity.x, track.velocity.y = vx, vy
+        _set_time(track.first_seen, first)
+        _set_time(track.last_seen, last)
+        track.class_id = str(class_id)
+        (track.id, track.state, track.score, track.age, track.hits, track.time_since_update,
+         track.detection_index) = values
         track.covariance = covariance[row]
-        track.age = int(tracks.age[row])
-        track.hits = int(tracks.hits[row])
-        track.time_since_update = int(tracks.time_since_update[row])
-        _set_time(track.first_seen, tracks.first_seen[row])
-        _set_time(track.last_seen, tracks.last_seen[row])
-        track.detection_index = int(tracks.detection_index[row])
         if known[row]:
             track.feature = array('f', tracks.feature[row].tobytes())
         messages.append(track)
@@ -135,5 +136,5 @@ def _hypothesis(class_id: str, score: float) -> ObjectHypothesisWithPose:
 def _set_box(box: BoundingBox2D, tlwh: list[float]) -> None:
     left, top, width, height = tlwh
     box.size_x, box.size_y = width, height
-    box.center.position.x = left + width / 2
-    box.center.position.y = top + height / 2
+    position = box.center.position
+    position.x, position.y = left + width / 2, top + height / 2
