@@ -30,6 +30,12 @@ ROUNDING = 1e-13
 # So few pairs are held to the exact distance at once.
 SMALL = 4096
 
+# So few that are asked for are looked at one by one.
+FEW = 1024
+
+# Share of all pairs from which on gates are wide.
+WIDE = 0.1
+
 Indices = NDArray[np.int64]
 
 
@@ -69,12 +75,15 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     """
     mean = state[0]
     weight = 1.0 / kalman.innovation_variance(state, form)
+    if among is not None and np.count_nonzero(among) <= FEW:
+        return _within(mean, weight, measurement, *among.nonzero())
     if len(mean) * len(measurement) <= SMALL:
         square = np.zeros((len(mean), len(measurement)))
-        for seen, place, sharpness in zip(measurement.T, mean.T, weight.T):
-            apart = seen - place[:, None]
+        for seen, place, sharpness in zip(
+                measurement.T.copy(), mean.T[:, :, None], weight.T[:, :, None]):
+            apart = seen - place
             apart *= apart
-            apart *= sharpness[:, None]
+            apart *= sharpness
             square += apart
         possible = square <= GATE
         row, column = (possible if among is None else possible & among).nonzero()
@@ -92,9 +101,40 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
                 <= (GATE + rounding - own)[:, None])
     if among is not None:
         possible &= among
-    row, column = np.divmod(possible.ravel().nonzero()[0], len(measurement))
-    offset = measurement.take(column, axis=0) - mean.take(row, axis=0)
-    inside = (weight.take(row, axis=0) * offset ** 2).sum(axis=1) <= GATE
+    return _within(mean, weight, measurement,
+                   *np.divmod(possible.ravel().nonzero()[0], len(measurement)))
+
+
+def narrow_gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
+                form: kalman.Form = kalman.ASPECT) -> tuple[Indices, Indices] | None:
+    """Return what :func:`gate` returns, or None where there are few pairs or gates are wide."""
+    if len(measurement) * state.shape[1] <= SMALL:
+        return None
+    # Along x alone a gate is an interval: a sweep finds the detections in it.
+    mean = state[0]
+    weight = 1.0 / kalman.innovation_variance(state, form)
+    order = measurement[:, 0].argsort()
+    reach = np.sqrt(GATE / weight[:, 0]) * (1.0 + ROUNDING)
+    x = measurement[order, 0]
+    first = x.searchsorted(mean[:, 0] - reach)
+    count = x.searchsorted(mean[:, 0] + reach, side='right') - first
+    if count.sum() > WIDE * len(measurement) * len(mean):
+        return None
+    row = np.arange(len(mean)).repeat(count)
+    column = order[np.arange(len(row)) + (first - count.cumsum() + count).repeat(count)]
+    near = weight[row, 1] * (measurement[column, 1] - mean[row, 1]) ** 2 <= GATE
+    return _within(mean, weight, measurement, row[near], column[near])
+
+
+def _within(mean: NDArray[np.float64], weight: NDArray[np.float64],
+            measurement: NDArray[np.float64], row: Indices, column: Indices,
+            ) -> tuple[Indices, Indices]:
+    """Return which of (P,) rows and columns are inside the gate."""
+    offset = measurement.take(column, axis=0)
+    offset -= mean.take(row, axis=0)
+    offset *= offset
+    offset *= weight.take(row, axis=0)
+    inside = offset.sum(axis=1) <= GATE
     return row[inside], column[inside]
 
 
@@ -134,21 +174,40 @@ def share_out(pairs: Pairs, left: Indices, limit: float) -> Matching:
     :param pairs: cost at most ``limit``.
     :param left: (L,) detections that take part, ascending.
     """
-    taking = np.zeros(max(left.max(initial=-1), pairs.column.max(initial=-1)) + 1, dtype=bool)
+    if not len(left) or not len(pairs.row):
+        return Matching(left[:0], left[:0], left)
+    taking = np.zeros(max(left.max(), pairs.column.max()) + 1, dtype=bool)
     taking[left] = True
-    row, column, cost = (part[taking[pairs.column]] for part in pairs)
-    rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
-    rows, columns = row[~rival], column[~rival]
+    row, column, cost = pairs
+    taken = taking[column]
+    if not taken.all():
+        row, column, cost = row[taken], column[taken], cost[taken]
+    rival = rivals(row, column)
     if rival.any():
-        rivals, place = np.unique(row[rival], return_inverse=True)
-        wanted, beside = np.unique(column[rival], return_inverse=True)
-        table = np.full((len(rivals), len(wanted)), limit + EXCESS)
+        alone = ~rival
+        first, place = _numbered(row[rival])
+        second, beside = _numbered(column[rival])
+        table = np.full((len(first), len(second)), limit + EXCESS)
         table[place, beside] = cost[rival]
         matching = _solve(table, limit)
-        rows = np.concatenate((rows, rivals[matching.row]))
-        columns = np.concatenate((columns, wanted[matching.column]))
-    taking[columns] = False
-    return Matching(rows, columns, taking.nonzero()[0])
+        row = np.concatenate((row[alone], first[matching.row]))
+        column = np.concatenate((column[alone], second[matching.column]))
+    taking[column] = False
+    return Matching(row, column, taking.nonzero()[0])
+
+
+def rivals(row: Indices, column: Indices) -> NDArray[np.bool_]:
+    """Return (P,) bool, the pairs whose track or detection is in another pair as well."""
+    rival: NDArray[np.bool_] = np.bincount(row).take(row) > 1
+    rival |= np.bincount(column).take(column) > 1
+    return rival
+
+
+def _numbered(number: Indices) -> tuple[Indices, Indices]:
+    """Return the different numbers, ascending, and the place of each number there."""
+    used = np.zeros(number.max() + 1, dtype=bool)
+    used[number] = True
+    return used.nonzero()[0], (used.cumsum() - 1).take(number)
 
 
 def cascade(pairs: Pairs, level: Indices, left: Indices, limit: float) -> Matching:

@@ -72,9 +72,10 @@ def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
-    start, other_start = first.T[:2, :, None], second.T[:2, None]
-    side = np.minimum(start + first.T[2:, :, None], other_start + second.T[2:, None])
-    side -= np.maximum(start, other_start)
+    # Contiguous along the inner axis: strided, each of these takes three times as long.
+    one, other = first.T.copy(), second.T.copy()
+    side = np.minimum((one[:2] + one[2:])[:, :, None], (other[:2] + other[2:])[:, None])
+    side -= np.maximum(one[:2, :, None], other[:2, None])
     np.maximum(side, 0.0, out=side)
     common: NDArray[np.float64] = side[0] * side[1]
     return common

@@ -69,17 +69,26 @@ class ByAppearance(Stage):
         if not len(row):
             return Possible(row, row, np.empty(0, dtype=np.float32))
         slot, featured = slot[row], candidates[row]
-        cosine = self._gallery.toward(slot, features[column])
-        near = cosine >= self._gallery.least_cosine(
-            slot, self._config.max_cosine_distance)[:, None]
+        state, measured = self._table.kalman.take(featured, axis=1), seen.measurement[column]
+        least = self._gallery.least_cosine(slot, self._config.max_cosine_distance)
+        inside = association.narrow_gate(state, measured, self._form)
+        if inside is None:
+            cosine = self._gallery.toward(slot, features[column])
+            first, second = association.gate(
+                state, measured, self._form, cosine >= least[:, None])
+            cosine = cosine[first, second]
+        else:
+            first, second = inside
+            cosine = self._gallery.toward_each(slot[first], features[column[second]])
+            near = cosine >= least[first]
+            first, second, cosine = first[near], second[near], cosine[near]
         if seen.ground is not None:
-            near &= ~(seen.ground[np.ix_(featured, column)] > GROUND_GATE)
-        first, second = association.gate(
-            self._table.kalman.take(featured, axis=1), seen.measurement[column], self._form, near)
+            near = ~(seen.ground[featured[first], column[second]] > GROUND_GATE)
+            first, second, cosine = first[near], second[near], cosine[near]
         if self._classes_count:
             same = self._of_class(slot[first], seen.classes[column[second]])
-            first, second = first[same], second[same]
-        return Possible(row[first], column[second], cosine[first, second])
+            first, second, cosine = first[same], second[same], cosine[same]
+        return Possible(row[first], column[second], cosine)
 
     def _certain(self, pairs: Possible, candidates: NDArray[np.int64],
                  features: NDArray[np.float32]) -> tuple[Possible, Possible]:
@@ -127,7 +136,8 @@ class ByAppearance(Stage):
     def _compared_exactly(self, pairs: Possible, candidates: NDArray[np.int64],
                           features: NDArray[np.float32]) -> Pairs:
         """Return the pairs within the appearance limit and their distances."""
-        limit, nearest = self._config.max_cosine_distance, self._config.nearest_features
+        config = self._config
+        limit, nearest = config.max_cosine_distance, config.nearest_features
         row, column = pairs.row, pairs.column
         if not len(row):
             return Pairs(row, column, np.empty(0, dtype=np.float32))
@@ -136,15 +146,23 @@ class ByAppearance(Stage):
         # limit; the others compete, and their distances must be exact.
         slot = slot[row]
         distance = np.zeros(len(row), dtype=np.float32)
-        rival = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
-        unsure = (~rival & (pairs.cosine < self._gallery.sure_cosine(slot, limit))).nonzero()[0]
-        if len(unsure):
-            distance[unsure] = some = self._gallery.recent_distance(
-                slot[unsure], features[column[unsure]], nearest)
-            unsure = unsure[some > limit]
-        exact = np.concatenate((rival.nonzero()[0], unsure))
-        if not len(exact):
-            return Pairs(row, column, distance)
-        distance[exact] = self._gallery.distance(slot[exact], features[column[exact]], nearest)
-        near = distance <= limit
-        return Pairs(row[near], column[near], distance[near])
+        rival = association.rivals(row, column)
+        unsure = pairs.cosine < self._gallery.sure_cosine(slot, limit)
+        # Of many, most rivals are strangers: without these, few are left to compete.
+        many = config.by_age and len(row) >= FEW
+        far = (unsure if many else unsure & ~rival).nonzero()[0]
+        if len(far):
+            distance[far] = some = self._gallery.recent_distance(
+                slot[far], features[column[far]], nearest)
+            far = far[some > limit]
+        if not many:
+            far = np.concatenate((rival.nonzero()[0], far))
+        if len(far):
+            distance[far] = self._gallery.distance(slot[far], features[column[far]], nearest)
+            near = distance <= limit
+            slot, row, column, distance = slot[near], row[near], column[near], distance[near]
+        if many:
+            exact = association.rivals(row, column).nonzero()[0]
+            distance[exact] = self._gallery.distance(
+                slot[exact], features[column[exact]], nearest)
+        return Pairs(row, column, distance)

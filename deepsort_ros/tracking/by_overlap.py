@@ -129,7 +129,7 @@ class ByOverlap(Claims):
         third detection at the same velocity to confirm the track.
         """
         if not len(candidates):
-            return Matching(candidates, left[:0], left)
+            return Matching(candidates[:0], left[:0], left)
         state = self._table.kalman.take(candidates, axis=1)
         once = self._table.hits[candidates] == 1
         # What the velocity has added to the variance of the place.
@@ -147,6 +147,9 @@ class ByOverlap(Claims):
                 slot[known], seen.features[left[column[known]]], self._config.nearest_features,
             ) <= self._config.max_cosine_distance
             row, column = row[alike], column[alike]
-        alone = (np.bincount(row)[row] == 1) & (np.bincount(column)[column] == 1)
-        row, column = candidates[row[alone]], left[column[alone]]
-        return Matching(row, column, left[~np.isin(left, column)])
+        if not len(row):
+            return Matching(candidates[:0], left[:0], left)
+        alone = ~association.rivals(row, column)
+        open_column = np.ones(len(left), dtype=bool)
+        open_column[column[alone]] = False
+        return Matching(candidates[row[alone]], left[column[alone]], left[open_column])

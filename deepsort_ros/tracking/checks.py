@@ -15,9 +15,8 @@ def checked(detections: Detections, features: NDArray[np.float32] | None, dt: fl
     :param features: (N, D) float32, or None; :param length: of the features held, 0 for any.
     :raises ValueError: something is not acceptable.
     """
-    valid = detections.valid()
-    if not valid.all():
-        first = int(np.argmin(valid))
+    if not detections.all_valid():
+        first = int(np.argmin(detections.valid()))
         raise ValueError(f'detections: box {detections.tlwh[first].tolist()} with score '
                          f'{detections.score[first]} at {first} is not valid')
     if not 0 < dt < np.inf:
@@ -38,5 +37,7 @@ def checked(detections: Detections, features: NDArray[np.float32] | None, dt: fl
 def unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which of (N, D) rows are finite and not zero, and those at length 1."""
     norm = np.sqrt(np.einsum('nd,nd->n', features, features))
-    described: NDArray[np.bool_] = np.isfinite(norm) & (norm > 0)
-    return described, features / np.where(described, norm, 1.0)[:, None]
+    described: NDArray[np.bool_] = (norm > 0) & (norm < np.inf)
+    if not described.all():
+        norm[~described] = 1.0
+    return described, features / norm[:, None]

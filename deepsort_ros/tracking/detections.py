@@ -65,6 +65,15 @@ class Detections:
         return Detections(
             self.tlwh[chosen], self.score[chosen], self.class_id[chosen], self.index[chosen])
 
+    def all_valid(self) -> bool:
+        """Return whether all are :meth:`valid`."""
+        if not len(self):
+            return True
+        # NaN is on the right side of no bound.
+        return bool(np.isfinite(self.score).all() and self.tlwh.max() <= boxes.FARTHEST
+                    and self.tlwh.min() >= -boxes.FARTHEST
+                    and self.tlwh[:, 2:].min() >= boxes.SMALLEST)
+
     def valid(self) -> NDArray[np.bool_]:
         """Return (N,) bool: finite score, finite box of positive size, neither of absurd scale."""
         valid: NDArray[np.bool_] = (

@@ -6,9 +6,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Pairs whose galleries are compared in one go: bounds the copy of gathered rings.
-CHUNK = 32
-
 # Newest features that :meth:`Gallery.recent_distance` looks at.
 RECENT = 4
 
@@ -53,9 +50,13 @@ class Gallery:
 
     def count(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (N,) int64, features held for each of (N,) slots."""
-        if not len(self._count):
-            return np.zeros(len(slots), dtype=np.int64)
-        return np.where(slots < len(self._count), self._count.take(slots, mode='clip'), 0)
+        try:
+            count: NDArray[np.int64] = self._count.take(slots)
+        except IndexError:
+            known = slots < len(self._count)
+            count = np.zeros(len(slots), dtype=np.int64)
+            count[known] = self._count[slots[known]]
+        return count
 
     def clear(self, slots: NDArray[np.int64]) -> None:
         """Forget what (N,) slots hold, for new tracks to use them."""
@@ -90,17 +91,16 @@ class Gallery:
         self._compute_anchor(slots[since >= np.minimum(held // 2 + 2, REFRESH)])
 
     def _compute_anchor(self, slots: NDArray[np.int64]) -> None:
-        for start in range(0, len(slots), CHUNK):
-            part = slots[start:start + CHUNK]
-            depth = int(self._count[part].max())
-            rings = self._rings[part, :depth]
-            held = np.arange(depth) < self._count[part, None]
-            mean = np.einsum('nkd,nk->nd', rings, held.astype(np.float32))
-            anchor = mean / np.maximum(
-                np.sqrt(np.einsum('nd,nd->n', mean, mean)), 1e-6)[:, None]
-            cosine = np.einsum('nkd,nd->nk', rings, anchor)
-            self._anchor[part] = anchor
-            self._spread[part] = _angle(np.where(held, cosine, 1.0).min(axis=1))
+        """Compute anchor and spread of (N,) slots, each with at least one feature."""
+        # As in :meth:`distance`, one product for each gallery.
+        least = np.empty(len(slots), dtype=np.float32)
+        for place, (slot, held) in enumerate(zip(slots.tolist(), self._count[slots].tolist())):
+            ring = self._rings[slot, :held]
+            mean = ring.sum(axis=0)
+            anchor = mean / max(math.sqrt(mean.dot(mean)), 1e-6)
+            least[place] = ring.dot(anchor).min()
+            self._anchor[slot] = anchor
+        self._spread[slots] = _angle(least)
         self._since[slots] = 0
 
     def _reserve(self, slots: int, depth: int, length: int) -> None:
@@ -155,6 +155,12 @@ class Gallery:
         cosine: NDArray[np.float32] = self._anchor[slots] @ queries.T
         return cosine
 
+    def toward_each(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
+                    ) -> NDArray[np.float32]:
+        """Return (P,) cosines of the anchor of slot i and query i, (P, D) unit rows."""
+        cosine: NDArray[np.float32] = np.einsum('pd,pd->p', self._anchor[slots], queries)
+        return cosine
+
     def least_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
         """Return (N,) what :meth:`toward` is at least, where a feature is within ``limit``."""
         reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
@@ -195,16 +201,12 @@ class Gallery:
         :param nearest: features of a slot, those nearest to the query but no more than half of
             them, whose mean distance is returned.
         """
-        distance = np.empty(len(slots), dtype=np.float32)
-        for start in range(0, len(slots), CHUNK):
-            part = slots[start:start + CHUNK]
-            count = self._count[part]
-            depth = int(count.max())
-            cosine = np.einsum(
-                'pkd,pd->pk', self._rings[part, :depth], queries[start:start + CHUNK])
-            cosine[np.arange(depth) >= count[:, None]] = -np.inf
-            distance[start:start + CHUNK] = _distance(cosine, count, nearest)
-        return distance
+        count = self._count[slots]
+        cosine = np.full((len(slots), count.max(initial=1)), -np.inf, dtype=np.float32)
+        # One product for each gallery, where it lies: to gather them all takes four times as long.
+        for row, slot, held, query in zip(cosine, slots.tolist(), count.tolist(), queries):
+            np.dot(self._rings[slot, :held], query, out=row[:held])
+        return _distance(cosine, count, nearest)
 
     def held(self, slots: NDArray[np.int64], most: int) -> NDArray[np.float32]:
         """
@@ -243,24 +245,23 @@ class Gallery:
 def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
               nearest: int) -> NDArray[np.float32]:
     """
-    Return (P,) distances by (P, K) cosines, -inf where nothing is held.
+    Return (P,) distances by (P, K) cosines, -inf where nothing is held; these are overwritten.
 
     :param count: (P,) features held, of which ``cosine`` may show the newest.
     """
     if nearest == 1:
         closest: NDArray[np.float32] = 1.0 - cosine.max(axis=1)
         return closest
+    if nearest < cosine.shape[1]:
+        cosine.partition(-nearest, axis=1)
+        cosine = cosine[:, -nearest:]
     if len(count) and count.min() >= 2 * nearest - 1:
-        if nearest < cosine.shape[1]:
-            cosine = np.partition(cosine, -nearest, axis=1)[:, -nearest:]
         full: NDArray[np.float32] = 1.0 - cosine.sum(axis=1) / np.float32(nearest)
         return full
     # Of few features no more than half: someone who turned round has two looks.
     taken = np.minimum(nearest, (count + 1) // 2)
-    if nearest < cosine.shape[1]:
-        cosine = np.partition(cosine, -nearest, axis=1)[:, -nearest:]
-    first = np.arange(1, cosine.shape[1] + 1) <= taken[:, None]
-    best = np.where(first, np.sort(cosine, axis=1)[:, ::-1], np.float32(0))
+    cosine.sort(axis=1)
+    best = np.where(np.arange(cosine.shape[1]) < taken[:, None], cosine[:, ::-1], np.float32(0))
     mean: NDArray[np.float32] = 1.0 - best.sum(axis=1) / taken.astype(np.float32)
     return mean
 

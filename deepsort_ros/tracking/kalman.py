@@ -40,7 +40,8 @@ LEAST_NOISE = 0.01
 def _aspect_variance(mean: NDArray[np.float64], share: float, aspect_std: float,
                      ) -> NDArray[np.float64]:
     variance = np.empty((len(mean), 4))
-    variance[:] = np.square(share * mean[:, 3])[:, None]
+    np.multiply(share, mean[:, 3:], out=variance)
+    variance *= variance
     variance[:, 2] = aspect_std * aspect_std
     return variance
 
@@ -96,12 +97,11 @@ def predict(state: NDArray[np.float64], dt: float, form: Form = ASPECT,
     :param pace: time steps of the paper's camera in one of ours. Boxes jitter by the image, but
         velocities change by the second: their noise grows with it.
     """
-    mean, velocity, variance, upper, lower, velocity_variance = state
+    mean, velocity, variance, upper, _, velocity_variance = state
     moved = np.empty_like(state)
-    moved[0] = mean + dt * velocity
+    np.add(mean, dt * velocity, out=moved[0])
     moved[1] = velocity
-    moved[3] = upper + dt * velocity_variance
-    moved[4] = lower + dt * velocity_variance
+    np.add(state[3:5], dt * velocity_variance, out=moved[3:5])
     moved[2] = ((variance + dt * upper) + dt * moved[4]
                 + dt * form.variance(mean, POSITION_STD, ASPECT_STD))
     moved[5] = velocity_variance + dt * form.variance(
@@ -174,18 +174,15 @@ def update(state: NDArray[np.float64], measurement: NDArray[np.float64],
 
     :param noise: factor of the measurement noise, (N, 1) or one for all.
     """
-    mean, velocity, variance, upper, lower, velocity_variance = state
     spread = innovation_variance(state, form, noise)
-    # The two triangular solves of a Cholesky decomposition.
+    # The two triangular solves of a Cholesky decomposition, for the gains of mean and velocity.
     scale = 1.0 / np.sqrt(spread)
-    gain = (variance * scale) * scale
-    velocity_gain = (lower * scale) * scale
-    innovation = measurement - mean
+    gains = state[2:6:2] * scale
+    gains *= scale
+    moved = (measurement - state[0]) * gains
+    known = spread * gains
     updated = np.empty_like(state)
-    updated[0] = mean + innovation * gain
-    updated[1] = velocity + innovation * velocity_gain
-    updated[2] = variance - gain * (spread * gain)
-    updated[3] = upper - gain * (spread * velocity_gain)
-    updated[4] = lower - velocity_gain * (spread * gain)
-    updated[5] = velocity_variance - velocity_gain * (spread * velocity_gain)
+    np.add(state[:2], moved, out=updated[:2])
+    np.subtract(state[2:4], gains[0] * known, out=updated[2:4])
+    np.subtract(state[4:], gains[1] * known, out=updated[4:])
     return updated

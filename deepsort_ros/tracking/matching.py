@@ -61,7 +61,7 @@ class Matcher(Stage):
             free[stages[-1].row] = False
 
         if self._config.second_look:
-            known = free & ((within_age & ~recent) | recent | ~confirmed)
+            known = free & (within_age | recent | ~confirmed)
             stages.append(self._overlap.by_overlap_and_looks(known.nonzero()[0], left, seen))
         else:
             stages += self._overlap.by_overlap_alone(free, within_age, recent, left, seen, stages)

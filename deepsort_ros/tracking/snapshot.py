@@ -28,19 +28,20 @@ def snapshot(table: TrackTable, gallery: Gallery, votes: ClassVotes, form: kalma
     covariance[:, 0:6:5] = variance[:, :2]
     covariance[:, 2:8:5] = covariance[:, 8:14:5] = cross[:, :2]
     covariance[:, 10::5] = velocity_variance[:, :2]
+    numbers = table.numbers()
     return Tracks(
-        id=table.id.copy(),
-        state=table.state.astype(np.uint8),
+        id=numbers.id,
+        state=numbers.state.astype(np.uint8),
         class_id=votes.names(table.slot),
         score=table.score.copy(),
         tlwh=boxes.reported(mean, form.tlwh),
         velocity=velocity[:, :2].copy(),
         covariance=covariance.reshape(-1, 4, 4),
-        age=table.age.copy(),
-        hits=table.hits.copy(),
-        time_since_update=table.time_since_update.copy(),
-        first_seen=table.first_seen.copy(),
-        last_seen=table.last_seen.copy(),
-        detection_index=table.detection_index.copy(),
+        age=numbers.age,
+        hits=numbers.hits,
+        time_since_update=numbers.time_since_update,
+        first_seen=numbers.first_seen,
+        last_seen=numbers.last_seen,
+        detection_index=numbers.detection_index,
         feature=gallery.newest(table.slot),
         removed_ids=removed_ids)

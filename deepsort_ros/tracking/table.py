@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,22 @@ DORMANT = 0
 # Plain integers: numpy takes several times as long to compare with a member of an enum.
 TENTATIVE, CONFIRMED, LOST = map(int, TrackState)
 
-INTEGERS = 10
 FLOATS = 2
+
+
+class Numbers(NamedTuple):
+    """The whole numbers of M tracks, (M,) int64 each; see :class:`TrackTable`."""
+
+    id: NDArray[np.int64]
+    state: NDArray[np.int64]
+    age: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    time_since_update: NDArray[np.int64]
+    first_seen: NDArray[np.int64]
+    last_seen: NDArray[np.int64]
+    detection_index: NDArray[np.int64]
+    feature_age: NDArray[np.int64]
+    slot: NDArray[np.int64]
 
 
 class TrackTable:
@@ -38,7 +53,7 @@ class TrackTable:
 
     def __init__(self) -> None:
         """Start with no track and room for a few."""
-        self._integers = np.zeros((INTEGERS, 16), dtype=np.int64)
+        self._integers = np.zeros((len(Numbers._fields), 16), dtype=np.int64)
         self._floats = np.zeros((FLOATS, 16))
         self._kalman = np.zeros((6, 16, 4))
         self._slot_used = np.zeros(16, dtype=bool)
@@ -55,6 +70,10 @@ class TrackTable:
     def __len__(self) -> int:
         """Return M."""
         return self._size
+
+    def numbers(self) -> Numbers:
+        """Return a copy of the whole numbers of all tracks."""
+        return Numbers(*self._integers[:, :self._size].copy())
 
     @property
     def nbytes(self) -> int:
