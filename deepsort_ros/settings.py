@@ -232,8 +232,10 @@ class Settings:
         0.0, 'largest stamp difference of a pair; 0 pairs equal stamps only', unit='s',
         minimum=0.0, maximum=10.0)
     detections_type: str = _setting(
-        'vision_msgs/Detection2DArray', 'message of the detector; yolo_msgs is that of yolo_ros',
-        choices=('vision_msgs/Detection2DArray', 'yolo_msgs/DetectionArray'))
+        'vision_msgs/Detection2DArray', 'message of the detector; yolo_msgs is that of yolo_ros; '
+        'Detection3DArray has boxes in space, in the frame of the image, and needs camera_info',
+        choices=('vision_msgs/Detection2DArray', 'yolo_msgs/DetectionArray',
+                 'vision_msgs/Detection3DArray'))
     detections_delay: float = _setting(
         0.0, 'how much later than their image detections are stamped, by a detector that sets '
         'stamps of its own; needs a sync_tolerance', unit='s', minimum=-10.0, maximum=10.0)

@@ -16,7 +16,6 @@ from deepsort_ros.bags.writer import TrackWriter
 from deepsort_ros.pipeline import AppearanceEncoder
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import Pipeline
-from deepsort_ros.pipeline import world_config
 from deepsort_ros.ros.frames import track_pair
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.types import Detection2DArray
@@ -24,6 +23,7 @@ from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.pairing import Unanswered
 from deepsort_ros.ros.stamps import Stamps
+from deepsort_ros.ros.world_inputs import camera_wanted
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
@@ -46,9 +46,8 @@ def _open(source: Path, settings: Settings, image_topic: str | None,
           detections_topic: str | None, world: WorldSource) -> BagReader:
     if settings.world == 'depth' and world.depth is None:
         raise BagError(f'{source}: world is depth: name the topic of the depth images')
-    wanted = world_config(settings) is not None
     return BagReader(source, image_topic, detections_topic, settings.image_transport,
-                     world if wanted else None, settings.detections_type)
+                     world if camera_wanted(settings) else None, settings.detections_type)
 
 
 def convert(source: Path, target: Path, settings: Settings,

@@ -13,6 +13,7 @@ from deepsort_ros.bags.storage import Storage
 from deepsort_ros.bags.storage import Topic
 from deepsort_ros.ros.messages import stand_ins
 from deepsort_ros.ros.messages.detectors import message_class
+from deepsort_ros.ros.messages.detectors import SOLID
 from deepsort_ros.ros.messages.detectors import TYPES
 from deepsort_ros.ros.messages.types import CameraInfo
 from deepsort_ros.ros.messages.types import CompressedImage
@@ -25,6 +26,7 @@ from deepsort_ros.settings import SettingError
 IMAGE_TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
 DETECTIONS_TYPES = tuple(name.replace('/', '/msg/') for name in TYPES)
+SOLID_TYPES = tuple(name.replace('/', '/msg/') for name in SOLID)
 INFO_TYPE, TF_TYPE = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
 CLASSES = {IMAGE_TYPES['raw']: Image, IMAGE_TYPES['compressed']: CompressedImage,
            DETECTIONS_TYPE: Detection2DArray, INFO_TYPE: CameraInfo, TF_TYPE: TFMessage}
@@ -51,7 +53,7 @@ class BagReader:
     :param detections_topic: needed when more than one topic could be it.
     :param transport: ``raw`` or ``compressed``, preferred where a bag has both.
     :param world: to read what positions come from as well.
-    :param detections_type: one of ``TYPES``, preferred where a bag has several.
+    :param detections_type: one of ``TYPES``, preferred where a bag has several, or of ``SOLID``.
     :raises BagError: no bag, or no such topic, or several, or no image.
     """
 
@@ -67,8 +69,11 @@ class BagReader:
             self._depth = world.depth if world is not None else None
             self.image = self._preferred('image', image_topic, tuple(IMAGE_TYPES.values()),
                                          IMAGE_TYPES[transport])
-            self.detections = self._preferred('detections', detections_topic, DETECTIONS_TYPES,
-                                              detections_type.replace('/', '/msg/'))
+            preferred = detections_type.replace('/', '/msg/')
+            # Those in space are read where they are asked for: they need a camera.
+            self.detections = self._preferred(
+                'detections', detections_topic,
+                SOLID_TYPES if preferred in SOLID_TYPES else DETECTIONS_TYPES, preferred)
             self._deserialize = self._detections_reader()
             self._roles = {'image': self.image, 'detections': self.detections}
             if world is not None:

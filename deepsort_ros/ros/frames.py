@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from deepsort_ros.pipeline import publishable
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import write_tracks
 from deepsort_ros.ros.messages.detectors import read_any
+from deepsort_ros.ros.messages.detectors import solid_type
 from deepsort_ros.ros.messages.images import ImageError
 from deepsort_ros.ros.messages.images import read_image
 from deepsort_ros.ros.messages.types import CompressedImage
@@ -25,6 +27,7 @@ from deepsort_ros.ros.messages.world import read_given
 from deepsort_ros.ros.messages.world import write_positions
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.tracking import Detections
+from deepsort_ros.world.given import Given
 from deepsort_ros.world.world import Positions
 
 ImageMessage: TypeAlias = Image | CompressedImage
@@ -73,13 +76,9 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         error = str(problem)
         size = (image.width, image.height) if isinstance(image, Image) else (0, 0)
     view, problems = (None, {}) if sight is None else sight.view(size)
-    found = None if detections is None else read_any(detections)
-    given = None
-    if view is not None and pipeline.settings.world != 'off' and isinstance(
-            detections, Detection2DArray):
-        given, why = read_given(detections, image.header.frame_id)
-        if why:
-            problems = {**problems, 'detections': why}
+    located = view is not None and pipeline.settings.world != 'off'
+    found, given, more = _read(detections, image.header.frame_id, size, sight, located)
+    problems = {**problems, **more}
     frame = Frame(nanoseconds(image.header.stamp), found, pixels, encoding, view, given)
     stages = {'read': time.perf_counter() - start}
     result = pipeline.process(frame)
@@ -97,6 +96,34 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
         stages['write'] = time.perf_counter() - start
     return Tracked(message, frame, result, error, stages, problems, positions,
                    0 if found is None or pixels is None else _outside(found, size))
+
+
+def _read(detections: Any, frame: str, size: tuple[int, int], sight: Sight | None, located: bool,
+          ) -> tuple[Detections | None, Given | None, dict[str, str]]:
+    """
+    Return the detections of a message, where they say they are, and problems by input.
+
+    Those in space that no camera can project are none: the tracks are predicted.
+
+    :param located: where they are is of use.
+    """
+    if detections is None:
+        return None, None, {}
+    given: Given | None
+    solid = solid_type(detections)
+    if solid is not None:
+        camera, problems = (None, {}) if sight is None else sight.camera_of(size)
+        if camera is None:
+            why = problems.get('camera_info', 'nothing is known of the camera')
+            return None, None, {
+                **problems, 'detections': f'detections in space need camera_info, tracks are '
+                                          f'predicted without: {why}'}
+        found, given, why = solid.read(detections, camera, frame)
+    else:
+        found, given, why = read_any(detections), None, ''
+        if located and isinstance(detections, Detection2DArray):
+            given, why = read_given(detections, frame)
+    return found, given if located else None, {'detections': why} if why else {}
 
 
 def _outside(detections: Detections, size: tuple[int, int]) -> int:

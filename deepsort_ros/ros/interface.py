@@ -30,9 +30,11 @@ TOPICS = (
     Topic('image/compressed', 'sensor_msgs/msg/CompressedImage', 'in',
           'JPEG or PNG, instead of `image` with `image_transport: compressed`'),
     Topic('detections', 'vision_msgs/msg/Detection2DArray', 'in',
-          'with the stamp of their image; the best hypothesis of each detection counts'),
+          'with the stamp of their image; the best hypothesis of each detection counts; '
+          '`detections_type` names other messages'),
     Topic('camera_info', 'sensor_msgs/msg/CameraInfo', 'in',
-          'calibration of the camera; only with `world` or `camera_motion: tf`'),
+          'calibration of the camera; only with `world`, `camera_motion: tf`, or detections in '
+          'space'),
     Topic('depth', 'sensor_msgs/msg/Image', 'in',
           'registered to the image, 16UC1 (mm) or 32FC1 (m); only with `world: depth`'),
     Topic('/tf', 'tf2_msgs/msg/TFMessage', 'in',

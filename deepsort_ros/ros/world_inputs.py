@@ -19,6 +19,7 @@ from typing import TypeVar
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import world_config
 from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.detectors import SOLID
 from deepsort_ros.ros.messages.types import CameraInfo
 from deepsort_ros.ros.messages.types import Image
 from deepsort_ros.ros.messages.types import TFMessage
@@ -61,19 +62,24 @@ class Sight:
 
         :param size: width and height in pixels.
         """
-        if self.camera is None or self.pose is None:
-            return None, self.problems
-        if self.camera.size != size:
-            return None, {**self.problems, 'camera_info': (
-                f'camera_info is of an image of {self.camera.size[0]}x{self.camera.size[1]}, but '
-                f'the image has {size[0]}x{size[1]} pixels')}
-        depth, problems = None, self.problems
+        camera, problems = self.camera_of(size)
+        if camera is None or self.pose is None:
+            return None, problems
+        depth = None
         if self.depth is not None:
             try:
                 depth = read_depth(self.depth, size)
             except DepthError as error:
                 problems = {**problems, 'depth': str(error)}
-        return View(self.camera, self.pose, self.base, depth, self.depth_lag), problems
+        return View(camera, self.pose, self.base, depth, self.depth_lag), problems
+
+    def camera_of(self, size: tuple[int, int]) -> tuple[Camera | None, dict[str, str]]:
+        """Return the camera of an image of this size, None where it is not known, and problems."""
+        if self.camera is None or self.camera.size == size:
+            return self.camera, self.problems
+        return None, {**self.problems, 'camera_info': (
+            f'camera_info is of an image of {self.camera.size[0]}x{self.camera.size[1]}, but '
+            f'the image has {size[0]}x{size[1]} pixels')}
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ class WorldInputs(Generic[Pair]):
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next pair on."""
         self._settings = settings
-        self.wanted = world_config(settings) is not None
+        self.poses_wanted = world_config(settings) is not None
+        self.wanted = camera_wanted(settings)
         self.depth_wanted = settings.world == 'depth'
         model = settings.camera_model
         self._rectified = model == 'rectified' or (
@@ -212,7 +219,8 @@ class WorldInputs(Generic[Pair]):
             problems['camera_info'] = self._camera_problem or 'no camera_info has come'
         found: dict[str, Transform] = {}
         late = False
-        for name, target in (('transforms', settings.fixed_frame), ('base', settings.base_frame)):
+        wanted = (('transforms', settings.fixed_frame), ('base', settings.base_frame))
+        for name, target in wanted if self.poses_wanted else ():
             try:
                 if not frame:
                     raise TransformError('the image has no frame_id', late=False)
@@ -246,6 +254,11 @@ class WorldInputs(Generic[Pair]):
         gap = min(abs(one[0] - stamp) for one in self._depth) / NANOSECONDS
         return (f'the nearest depth image is {gap:.3f} s from the image, more than '
                 f'depth_tolerance {self._settings.depth_tolerance:g} s')
+
+
+def camera_wanted(settings: Settings) -> bool:
+    """Return whether anything asks for ``camera_info``."""
+    return world_config(settings) is not None or settings.detections_type in SOLID
 
 
 def _same(one: CameraInfo, other: CameraInfo) -> bool:

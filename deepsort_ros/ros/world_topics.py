@@ -37,6 +37,7 @@ from deepsort_ros.ros.subscribing import Subscribed
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.ros.world_inputs import WorldInputs
 from deepsort_ros.settings import Settings
+from deepsort_ros.world.world import Counts
 
 TF_DEPTH = 100
 # Steady seconds between two looks for pairs that have waited too long.
@@ -126,12 +127,13 @@ class WorldTopics:
         wanted: dict[str, tuple[Any, str, Any, dict[str, Any]]] = {}
         if self._active and self._inputs.wanted:
             latched = {'depth': TF_DEPTH, 'durability': QoSDurabilityPolicy.TRANSIENT_LOCAL}
-            wanted = {
-                'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, {}),
-                'tf': (TFMessage, '/tf', partial(self._on_transforms, static=False),
-                       {'depth': TF_DEPTH}),
-                'tf_static': (TFMessage, '/tf_static', partial(self._on_transforms, static=True),
-                              latched)}
+            wanted = {'camera_info': (CameraInfo, 'camera_info', self._on_camera_info, {})}
+            if self._inputs.poses_wanted:
+                wanted.update({
+                    'tf': (TFMessage, '/tf', partial(self._on_transforms, static=False),
+                           {'depth': TF_DEPTH}),
+                    'tf_static': (TFMessage, '/tf_static',
+                                  partial(self._on_transforms, static=True), latched)})
             if self._inputs.depth_wanted:
                 wanted['depth'] = (Image, 'depth', self._on_depth, {})
         for name in self._subscriptions.keys() - wanted.keys():
@@ -181,17 +183,18 @@ class WorldTopics:
     def publish(self, tracked: Tracked, sight: Sight | None) -> None:
         """Publish where the tracks of a frame are, and take note of what it lacked."""
         message, positions = tracked.message, tracked.positions
-        world = self._pipeline.world
-        if sight is None or world is None:
+        if sight is None:
             return
-        for name in self._monitor.saw(tracked.world_problems, world.counts, sight.depth_lag):
+        world = self._pipeline.world
+        counts = Counts() if world is None else world.counts
+        for name in self._monitor.saw(tracked.world_problems, counts, sight.depth_lag):
             why = self._monitor.words(name)
             self._log.warn(f'{name} missing' if why else f'{name} there', why or (
                 f'{name}: there again'))
-        if world.counts.jumps != self._jumps:
-            self._jumps = world.counts.jumps
+        if counts.jumps != self._jumps:
+            self._jumps = counts.jumps
             self._log.warn('jump', f'the pose of the camera jumped, not followed: '
-                                   f'{world.counts.last_jump}')
+                                   f'{counts.last_jump}')
         if message is None or positions is None:
             return
         if self._world.get_subscription_count():
@@ -208,6 +211,8 @@ class WorldTopics:
         if not self._inputs.wanted:
             return None
         warnings, fine, values = self._monitor.report()
+        if not self._inputs.poses_wanted:
+            fine = 'the camera is known'
         topics = {name: one.topic_name for name, one in self._subscriptions.items()}
         for name in ('camera_info', 'depth'):
             if name in topics:

@@ -65,6 +65,15 @@ def _best(results: list[ObjectHypothesisWithPose]) -> tuple[float, str]:
     return best, name
 
 
+def best_hypothesis(results: list[ObjectHypothesisWithPose]) -> ObjectHypothesisWithPose | None:
+    """Return the hypothesis with the highest score, None without any; NaN is the lowest."""
+    def score(one: ObjectHypothesisWithPose) -> float:
+        value = float(one.hypothesis.score)
+        return -math.inf if math.isnan(value) else value
+
+    return max(results, key=score, default=None)
+
+
 def write_detections(detections: Detections, header: Header) -> Detection2DArray:
     """Return the message of detections, one hypothesis each."""
     messages = []

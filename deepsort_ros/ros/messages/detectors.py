@@ -2,7 +2,8 @@
 The messages of detectors: one table, a function each from message to arrays.
 
 A further detector is a function like :func:`read_yolo` and a row of ``TYPES``, and its name among
-the choices of the setting ``detections_type``.
+the choices of the setting ``detections_type``. Detections in space are a row of ``SOLID``: what
+they look like in the image takes a camera.
 """
 from __future__ import annotations
 
@@ -14,8 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from deepsort_ros.ros.messages.conversions import read_detections
+from deepsort_ros.ros.messages.solid import read_solid
 from deepsort_ros.settings import SettingError
 from deepsort_ros.tracking import Detections
+from deepsort_ros.world.camera import Camera
+from deepsort_ros.world.given import Given
 
 
 class DetectionType(NamedTuple):
@@ -29,6 +33,20 @@ class DetectionType(NamedTuple):
     package: str
     message: str
     read: Callable[[Any], Detections]
+
+
+class SolidType(NamedTuple):
+    """
+    A message that carries detections in space, in the frame of the camera.
+
+    :param package: that holds the message; :param message: its name.
+    :param read: returns the detections of a message, in its order, as a camera sees them; where
+        they are; and what is wrong, in words.
+    """
+
+    package: str
+    message: str
+    read: Callable[[Any, Camera, str], tuple[Detections, Given | None, str]]
 
 
 def read_yolo(message: Any) -> Detections:
@@ -53,13 +71,18 @@ TYPES = {
 }
 
 
+SOLID = {
+    'vision_msgs/Detection3DArray': SolidType('vision_msgs', 'Detection3DArray', read_solid),
+}
+
+
 def message_class(name: str) -> Any:
     """
-    Return the class of a type of ``TYPES``.
+    Return the class of a type of ``TYPES`` or ``SOLID``.
 
     :raises SettingError: its package is not installed here.
     """
-    kind = TYPES[name]
+    kind = TYPES.get(name) or SOLID[name]
     try:
         return getattr(import_module(f'{kind.package}.msg'), kind.message)
     except (ImportError, AttributeError) as error:
@@ -72,3 +95,9 @@ def read_any(message: Any) -> Detections:
     """Return the detections of a message of any type of ``TYPES``."""
     name = type(message).__name__
     return next(kind.read for kind in TYPES.values() if kind.message == name)(message)
+
+
+def solid_type(message: Any) -> SolidType | None:
+    """Return the row of ``SOLID`` of a message, None for one of ``TYPES``."""
+    name = type(message).__name__
+    return next((kind for kind in SOLID.values() if kind.message == name), None)

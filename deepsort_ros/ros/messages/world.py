@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.ros.messages.conversions import best_hypothesis
 from deepsort_ros.ros.messages.types import CameraInfo
 from deepsort_ros.ros.messages.types import Detection3D
 from deepsort_ros.ros.messages.types import Detection3DArray
@@ -85,7 +86,7 @@ def read_given(message: Any, frame: str) -> tuple[Given | None, str]:
     centre, spread = np.full((len(found), 3), np.nan), np.zeros((len(found), 3, 3))
     strangers = set()
     for row, detection in enumerate(found):
-        best = max(detection.results, key=lambda one: one.hypothesis.score, default=None)
+        best = best_hypothesis(detection.results)
         if best is None:
             continue
         place = best.pose.pose.position

@@ -13,6 +13,7 @@ from vision_msgs.msg import Detection2DArray
 
 from deepsort_ros.ros.messages.detectors import message_class
 from deepsort_ros.ros.messages.detectors import read_any
+from deepsort_ros.ros.messages.detectors import SOLID
 from deepsort_ros.ros.messages.detectors import TYPES
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import SPECS
@@ -100,6 +101,6 @@ def test_a_type_whose_package_is_installed_is_found(monkeypatch) -> None:
 
 
 def test_the_setting_chooses_among_the_types_of_the_table() -> None:
-    assert SPECS['detections_type'].choices == tuple(TYPES)
+    assert SPECS['detections_type'].choices == (*TYPES, *SOLID)
     assert len({kind.message for kind in TYPES.values()}) == len(TYPES)
     assert np.all([kind.package in name for name, kind in TYPES.items()])
