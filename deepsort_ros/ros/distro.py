@@ -55,6 +55,8 @@ def distribution() -> str:
 
 def bag_version() -> int:
     """Return the version of metadata.yaml that this ``ros2 bag`` reads: 9, before Jazzy 8."""
+    # Up to 8 the QoS of a topic is one text, with 9 a list, which older ones cannot read; what
+    # else came after 5 they ignore (rosbag2_storage/yaml.hpp at 02a70b4f).
     sourced = os.environ.get('ROS_DISTRO', '').lower()
     return 8 if distribution() == 'humble' or sourced in _BEFORE_JAZZY else 9
 

@@ -4,11 +4,18 @@ What the code uses of ROS and OpenCV exists in every distribution that it is for
 The tables hold what was looked up, and how:
 
 * Jazzy and Kilted: the wheels, on which the tests run.
-* Humble: the changelog of rclpy up to 3.3.15, for when each name came. Read in sources of about
-  that time: ``qos_event``, ``signals``, ``clock`` (jump callbacks), and the lifecycle node, whose
-  ``trigger_configure`` and ``trigger_activate`` return the result that the start relies on. Which
-  release those sources belong to was not settled.
-* Lyrical: the changelog, and a later lifecycle node.
+* Humble: the changelog of its rclpy, whole up to 3.3.15 (ros2/rclpy at b488272b). It has one
+  line of history, so what came with a release up to 3.3 is in Humble. Beside each group stands
+  the release and the change that brought it. Sources were read where the changelog dates them:
+  ``clock.py`` at 0582aaf4 (between 861 and 862, both of 3.2.0), ``signals.py`` at 06b3dda1
+  (after 830, of 3.1.0, and before 1170, of 3.3.11), ``lifecycle/node.py`` at 041ea6de and
+  b2f1437b (drafts of 865, of 3.2.0: there ``trigger_configure`` and ``trigger_activate``
+  return the result that the start relies on), ``qos_overriding_options.py`` at 0446d248,
+  ``qos_event.py`` at 0a3a2bf8 (before 771, of 2.0.0).
+* Lyrical: ``executors.py`` at 01352d68, which is newer than Kilted's. For the rest Kilted, the
+  release before it, stands in.
+* launch and launch_ros: ``launch_ros/substitutions`` at 0331a2e4, ``launch/actions`` at
+  03c79ae9 (newer than Kilted).
 * OpenCV: 4.5.4, which Ubuntu 22.04 has; ``make test-oldest`` runs with it.
 
 Neither Humble nor Lyrical was run. What the code uses of ROS and the tables lack has to be looked
@@ -48,19 +55,25 @@ EVERYWHERE = {
     'lifecycle_msgs.srv': {'ChangeState'},
     'rcl_interfaces.msg': {
         'FloatingPointRange', 'IntegerRange', 'ParameterDescriptor', 'SetParametersResult'},
+    # 3.2.0 (868: try_shutdown)
     'rclpy': {'create_node', 'init', 'logging', 'ok', 'try_shutdown'},
     'rclpy.clock': {'Clock', 'ClockType', 'JumpThreshold', 'ROSClock', 'TimeJump'},
     'rclpy.context': {'Context'},
     'rclpy.duration': {'Duration'},
     'rclpy.exceptions': {'ParameterNotDeclaredException'},
     'rclpy.executors': {'ExternalShutdownException', 'SingleThreadedExecutor'},
+    # 3.2.0 (865)
     'rclpy.lifecycle': {'LifecycleNode', 'LifecycleState', 'TransitionCallbackReturn'},
     'rclpy.node': {'Node'},
     'rclpy.parameter': {'Parameter'},
+    # 1.7.0 (708: qos_check_compatible), 1.3.0 (637: the name of a kind)
     'rclpy.qos': {'qos_check_compatible', 'qos_policy_name_from_kind', 'QoSCompatibility',
                   'QoSDurabilityPolicy', 'QoSPolicyKind', 'QoSProfile', 'QoSReliabilityPolicy'},
+    # 1.4.0 (635)
     'rclpy.qos_overriding_options': {'QoSOverridingOptions'},
+    # 0.9.0 (495)
     'rclpy.serialization': {'deserialize_message', 'serialize_message'},
+    # 3.1.0 (814, 830)
     'rclpy.signals': {'SignalHandlerOptions'},
     'sensor_msgs.msg': {'CameraInfo', 'CompressedImage', 'Image'},
     'std_msgs.msg': {'ColorRGBA', 'Header'},
@@ -78,29 +91,43 @@ SOMEWHERE = {
     ('rclpy.qos_event', 'PublisherEventCallbacks'): 'Humble',
     ('rclpy.qos_event', 'SubscriptionEventCallbacks'): 'Humble',
 }
-# Members of nodes, clocks, publishers and so on, in all distributions.
+# Members of nodes, clocks and so on, in all distributions: with release and change of rclpy.
 MEMBERS = {
-    'add_node', 'add_on_set_parameters_callback', 'callback', 'cancel', 'context',
-    'count_publishers', 'create_jump_callback', 'create_lifecycle_publisher', 'create_publisher',
-    'create_service', 'create_subscription', 'create_timer', 'declare_parameter', 'delta',
-    'depth', 'destroy_lifecycle_publisher', 'destroy_node', 'destroy_publisher',
-    'destroy_service', 'destroy_subscription', 'destroy_timer', 'get_clock',
-    'get_fully_qualified_name', 'get_logger', 'get_namespace', 'get_parameters_by_prefix',
-    'get_publishers_info_by_topic', 'get_subscription_count', 'has_parameter', 'nanoseconds',
-    'now', 'ok', 'on_activate', 'on_deactivate', 'publish', 'reliability', 'resolve_topic_name',
-    'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg', 'topic_name',
-    'trigger_activate', 'trigger_configure', 'try_shutdown', 'undeclare_parameter', 'unregister',
+    # 0.7.0 and before
+    'add_node', 'callback', 'cancel', 'context', 'count_publishers', 'create_jump_callback',
+    'create_publisher', 'create_service', 'create_subscription', 'create_timer', 'delta',
+    'destroy_node', 'destroy_publisher', 'destroy_service', 'destroy_subscription',
+    'destroy_timer', 'get_clock', 'get_logger', 'get_namespace', 'nanoseconds', 'now', 'ok',
+    'publish', 'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg', 'unregister',
+    # 0.7.1 (325: parameters; 312: QoS policies)
+    'declare_parameter', 'depth', 'has_parameter', 'reliability', 'undeclare_parameter',
+    # 0.8.0 (386, 429)
+    'get_parameters_by_prefix', 'get_subscription_count',
+    # 0.9.0 (454, 457)
+    'add_on_set_parameters_callback', 'get_publishers_info_by_topic',
+    # 1.1.0 (568, 571), 1.2.0 (598), 1.3.0 (636)
+    'get_fully_qualified_name', 'resolve_topic_name', 'topic_name',
+    # 3.1.0 (800)
+    'try_shutdown',
+    # 3.2.0 (865: managed nodes)
+    'create_lifecycle_publisher', 'destroy_lifecycle_publisher', 'on_activate', 'on_deactivate',
+    'trigger_activate', 'trigger_configure',
     # Of other objects as well, which cannot be distinguished here.
     'init', 'name', 'publishers', 'reset', 'subscriptions', 'value',
 }
+# Not in the changelog up to 3.3.15.
 NOT_IN_HUMBLE = {'add_post_set_parameters_callback', 'add_pre_set_parameters_callback'}
 # Keyword arguments of rclpy's classes and functions, in all distributions.
 KEYWORDS = {
-    'args', 'cli_args', 'clock', 'clock_type', 'context', 'depth', 'durability', 'enable_rosout',
-    'event_callbacks', 'ignore_override', 'incompatible_qos', 'min_backward', 'min_forward',
-    'namespace', 'nanoseconds', 'on_clock_change', 'parameter_overrides', 'post_callback',
-    'qos_overriding_options', 'reliability', 'signal_handler_options',
-    'start_parameter_services', 'timeout_sec', 'value',
+    # 0.7.0 and before
+    'args', 'cli_args', 'clock', 'clock_type', 'context', 'min_backward', 'min_forward',
+    'namespace', 'nanoseconds', 'on_clock_change', 'post_callback', 'start_parameter_services',
+    'timeout_sec', 'value',
+    # 0.7.1 (312), 0.7.2 (316), 0.7.3 (363), 0.8.0 (392)
+    'depth', 'durability', 'event_callbacks', 'ignore_override', 'parameter_overrides',
+    'reliability',
+    # 0.9.0 (459, 469), 1.4.0 (635), 3.1.0 (814)
+    'enable_rosout', 'incompatible_qos', 'qos_overriding_options', 'signal_handler_options',
 }
 CLASSES = (
     rclpy.clock.JumpHandle, rclpy.clock.JumpThreshold, rclpy.clock.ROSClock, rclpy.clock.TimeJump,
