@@ -11,7 +11,8 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
     """
     Have a transition that the state does not allow refused by the service.
 
-    rclpy raises an error in its callback instead, which ends the process.
+    Up to Jazzy rclpy raises an error in its callback instead, which ends the process; from Kilted
+    on it refuses and logs an error itself.
     """
     service: Any = node._service_change_state
     change = service.callback

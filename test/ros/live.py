@@ -41,6 +41,8 @@ _numbers = itertools.count(os.getpid())
 DOMAINS = 101
 # How long to wait for what comes in milliseconds on an idle machine.
 WAIT = 60.0
+# And for the network, which takes seconds.
+LOADING = 600.0
 _processes: list[subprocess.Popen[bytes]] = []
 
 

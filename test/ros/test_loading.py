@@ -35,7 +35,7 @@ def test_a_missing_checkpoint_is_told_once_tracked_without_and_loaded_when_it_is
     assert len(lines(node, 'ERROR', 'FATAL')) == 1
 
     shutil.copy(share_path(MODEL), path)
-    status = tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK, 60.0)
+    status = tracking.status('appearance', lambda s: s.level == DiagnosticStatus.OK, live.LOADING)
     assert status.message == 'always on CPU'
     third, = tracking.track()
     assert [t.id for t in third.tracks] == [t.id for t in first.tracks]
@@ -79,7 +79,7 @@ def test_a_start_that_does_not_wait_tracks_by_motion_until_the_network_is_there(
     node.wait_for('active: ')
     tracking = live.Tracking(graph)
     assert len(tracking.track()[0].tracks) == 1
-    tracking.status('appearance', lambda status: status.message == 'always on CPU', 60.0)
+    tracking.status('appearance', lambda status: status.message == 'always on CPU', live.LOADING)
     assert node.stop() == 0
 
 
@@ -100,7 +100,7 @@ def test_a_manager_has_its_answer_before_the_network_is_loaded(start_node, graph
     assert 'tracking by motion and overlap until the network is there' in node.log()
     tracking = live.Tracking(graph)
     assert len(tracking.track()[0].tracks) == 1
-    tracking.status('appearance', lambda status: status.message == 'always on CPU', 60.0)
+    tracking.status('appearance', lambda status: status.message == 'always on CPU', live.LOADING)
 
 
 def test_a_start_takes_two_lines(start_node):

@@ -46,7 +46,7 @@ def test_detections_of_yolo_ros_are_tracked(yolo_msgs, tmp_path, domain, graph):
         peers += [subprocess.Popen([sys.executable, str(HERE / 'peer.py'), role],
                                    env=live.environment(domain, **yolo_msgs))
                   for role in ('yolo', 'camera')]
-        graph.spin_until(lambda: len(tracks) >= 5, 60.0)
+        graph.spin_until(lambda: len(tracks) >= 5)
         assert [(t.class_id, t.score, t.bbox.size_x) for t in tracks[-1].tracks] == [
             ('person', 0.9, 12.0)] * 2
         assert {t.id for array in tracks for t in array.tracks} == {1, 2}
