@@ -1,4 +1,4 @@
-"""Detections that are not what they are taken for are told, and those in order are not."""
+"""Detections that are not what they seem to be are reported, and those in order are not."""
 import bz2
 import gzip
 import lzma
