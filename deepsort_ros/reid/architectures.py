@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +67,13 @@ class Graph(Protocol):
 
     def standardise_groups(self, layer: str, x: str, groups: int) -> str:
         """Add the same over the channels of each group of (N, C, 1, 1)."""
+
+    def gated_sum(self, streams: Sequence[str], gate: Callable[[str], str]) -> str:
+        """
+        Add the sum of streams (N, C, H, W), each weighted channel by channel.
+
+        :param gate: adds what makes weights (N, C, 1, 1) of the averages (N, C, 1, 1) of one.
+        """
 
     def weigh(self, layer: str, x: str) -> str:
         """Add the product with a weight (C, H, W)."""
@@ -211,21 +219,24 @@ def _omni_shapes() -> dict[str, Shape]:
 def _omni_block(graph: Graph, block: str, x: str, inputs: int, stage: OmniStage,
                 second: bool) -> str:
     y = graph.relu(graph.convolution(f'{block}.first', x))
-    total = ''
+    streams = []
     for stream, depth in enumerate(stage.streams):
         z = y
         for number in range(depth):
             name = f'{block}.streams.{stream}.{number}'
             z = graph.convolution(f'{name}.point', z)
             z = graph.relu(graph.convolution(f'{name}.depth', z, groups=stage.channels // 4))
-        gate = graph.average_pool(z)
+        streams.append(z)
+
+    def gate(means: str) -> str:
         if second:
-            gate = graph.standardise_groups(f'{block}.gate', gate, CONTEXT_GROUPS)
+            means = graph.standardise_groups(f'{block}.gate', means, CONTEXT_GROUPS)
         else:
-            gate = graph.relu(graph.convolution(f'{block}.gate.squeeze', gate))
-            gate = graph.convolution(f'{block}.gate.expand', gate)
-        z = graph.multiply(z, graph.sigmoid(gate))
-        total = graph.add(total, z) if total else z
+            means = graph.relu(graph.convolution(f'{block}.gate.squeeze', means))
+            means = graph.convolution(f'{block}.gate.expand', means)
+        return graph.sigmoid(means)
+
+    total = graph.gated_sum(streams, gate)
     if inputs != stage.channels:
         x = graph.convolution(f'{block}.down', x)
     return graph.relu(graph.add(graph.convolution(f'{block}.last', total), x))

@@ -12,11 +12,10 @@ from deepsort_ros.reid.omni_network import OmniNetwork
 CELLS: dict[str, Any] = {MODELZOO.name: AppearanceNetwork, OMNI.name: OmniNetwork}
 
 
-def create_cell(architecture: Architecture, classes: int = 0, folded: bool = False) -> Any:
+def create_cell(architecture: Architecture, classes: int = 0) -> Any:
     """
     Return the network of an architecture, randomly initialised.
 
     :param classes: identities the classifier tells apart; 0 leaves the classifier out.
-    :param folded: the normalisations are folded into the layers before them, for inference.
     """
-    return CELLS[architecture.name](classes, folded)
+    return CELLS[architecture.name](classes)

@@ -31,19 +31,19 @@ class Elu(nn.Cell):
 class BasicBlock(nn.Cell):
     """Two 3x3 convolutions around a shortcut; with stride 2 the shortcut is a 1x1 convolution."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, folded: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         """Create the layers."""
         super().__init__()
-        self.conv1 = conv3(in_channels, out_channels, stride, bias=folded)
-        self.bn1 = norm(out_channels, folded)
-        self.conv2 = conv3(out_channels, out_channels, 1, bias=folded)
-        self.bn2 = norm(out_channels, folded)
+        self.conv1 = conv3(in_channels, out_channels, stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = conv3(out_channels, out_channels, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
         self.downsample = None
         if stride != 1:
             self.downsample = nn.SequentialCell(
                 nn.Conv2d(in_channels, out_channels, 1, stride, pad_mode='same',
-                          has_bias=folded),
-                norm(out_channels, folded))
+                          has_bias=False),
+                nn.BatchNorm2d(out_channels))
 
     def construct(self, x: Any) -> Any:
         """Return (N, out_channels, H / stride, W / stride)."""
@@ -59,30 +59,28 @@ class AppearanceNetwork(nn.Cell):
     Images (N, 3, 128, 64), normalised RGB, to features (N, 128), not yet of unit length.
 
     :param classes: identities the classifier tells apart; 0 leaves the classifier out.
-    :param folded: the normalisations are folded into the layers before them, for inference
-        (:mod:`deepsort_ros.reid.folding`).
     """
 
     flat_size = FLAT_SIZE
 
-    def __init__(self, classes: int = 0, folded: bool = False) -> None:
+    def __init__(self, classes: int = 0) -> None:
         """Create the layers, randomly initialised."""
         super().__init__()
         self.conv = nn.SequentialCell(
-            conv3(3, 32, 1, bias=True), norm(32, folded), Elu(),
+            conv3(3, 32, 1, bias=True), nn.BatchNorm2d(32), Elu(),
             # The greatest before ELU is the greatest after it, and there are fewer of them.
-            conv3(32, 32, 1, bias=True), norm(32, folded),
+            conv3(32, 32, 1, bias=True), nn.BatchNorm2d(32),
             nn.MaxPool2d(3, 2, pad_mode='same'), Elu())
         self.layer1 = nn.SequentialCell(
-            BasicBlock(32, 32, 1, folded), BasicBlock(32, 32, 1, folded))
+            BasicBlock(32, 32, 1), BasicBlock(32, 32, 1))
         self.layer2 = nn.SequentialCell(
-            BasicBlock(32, 64, 2, folded), BasicBlock(64, 64, 1, folded))
+            BasicBlock(32, 64, 2), BasicBlock(64, 64, 1))
         self.layer3 = nn.SequentialCell(
-            BasicBlock(64, 128, 2, folded), BasicBlock(128, 128, 1, folded))
+            BasicBlock(64, 128, 2), BasicBlock(128, 128, 1))
         self.dense = nn.Dense(FLAT_SIZE, FEATURE_SIZE)
-        self.bn1 = nn.Identity() if folded else nn.BatchNorm1d(FEATURE_SIZE)
+        self.bn1 = nn.BatchNorm1d(FEATURE_SIZE)
         # In every checkpoint of this network, and used by none.
-        self.batch_norm = None if folded else nn.BatchNorm1d(FEATURE_SIZE)
+        self.batch_norm = nn.BatchNorm1d(FEATURE_SIZE)
         self.elu = Elu()
         self.classifier: Any = nn.Dense(FEATURE_SIZE, classes) if classes else None
 
@@ -112,8 +110,3 @@ def conv3(in_channels: int, out_channels: int, stride: int, bias: bool) -> Any:
     return nn.Conv2d(
         in_channels, out_channels, 3, stride, pad_mode='pad', padding=1, has_bias=bias,
         weight_init='he_normal')
-
-
-def norm(channels: int, folded: bool) -> Any:
-    """Return a batch normalisation, or nothing where it is folded."""
-    return nn.Identity() if folded else nn.BatchNorm2d(channels)

@@ -134,12 +134,11 @@ class OmniNetwork(nn.Cell):
 
     :param classes: identities the classifier tells apart, behind a normalisation of their own
         (arXiv 1903.07071); 0 leaves both out.
-    :param folded: without effect: no normalisation of this network can be folded.
     """
 
     flat_size = OMNI_STAGES[-1].channels
 
-    def __init__(self, classes: int = 0, folded: bool = False) -> None:
+    def __init__(self, classes: int = 0) -> None:
         """Create the layers, randomly initialised."""
         super().__init__()
         self.norm = InstanceNorm(3)

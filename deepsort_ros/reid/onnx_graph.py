@@ -7,6 +7,7 @@ rows.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -184,6 +185,14 @@ class OnnxGraph:
         x = self.node('Reshape', x, self.shape(f'{layer}.channels', (-1, size, 1, 1)))
         x = self.node('Add', self.node('Mul', x, weight), bias)
         return self.node('Cast', x, to=FLOAT16) if self._half else x
+
+    def gated_sum(self, streams: Sequence[str], gate: Callable[[str], str]) -> str:
+        """Add the sum of streams, each weighted by a gate of its averages."""
+        total = ''
+        for stream in streams:
+            weighed = self.multiply(stream, gate(self.average_pool(stream)))
+            total = self.add(total, weighed) if total else weighed
+        return total
 
     def weigh(self, layer: str, x: str) -> str:
         """Add the product with a weight (C, H, W)."""

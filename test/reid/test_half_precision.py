@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 from random_network import random_parameters
 
+from deepsort_ros.reid.architectures import ARCHITECTURES
 from deepsort_ros.reid.encoder import batches
 from deepsort_ros.reid.engines import mindspore_engine
 from deepsort_ros.reid.engines import Options
+from deepsort_ros.reid.folding import fold
+from deepsort_ros.reid.mindspore_graph import load_graph
 from deepsort_ros.reid.model import read_model
 
 
@@ -18,9 +21,11 @@ def run(infer, images):
     return np.asarray(infer(mindspore_engine.tensor(images)).asnumpy())
 
 
-def test_features_of_half_precision_are_those_of_single_precision(images):
-    single = run(mindspore_engine._cell(random_parameters(), 'fp32'), images)
-    half = run(mindspore_engine._cell(random_parameters(), 'fp16'), images.astype(np.float16))
+@pytest.mark.parametrize('architecture', ARCHITECTURES, ids=lambda one: one.name)
+def test_features_of_half_precision_are_those_of_single_precision(architecture, images):
+    folded = fold(random_parameters(architecture=architecture))
+    single = run(load_graph(architecture, folded), images)
+    half = run(load_graph(architecture, folded, half=True), images.astype(np.float16))
     assert half.dtype == np.float16
     half = half.astype(np.float64)
     cosine = (single * half).sum(1) / np.linalg.norm(single, axis=1) / np.linalg.norm(half, axis=1)

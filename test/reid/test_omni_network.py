@@ -14,6 +14,7 @@ from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.export import export
 from deepsort_ros.reid.folding import fold
+from deepsort_ros.reid.mindspore_graph import load_graph
 from deepsort_ros.reid.model import read_model
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import ops
@@ -72,6 +73,13 @@ def test_the_onnx_file_gives_the_features_of_the_cell(parameters, images, featur
     found, = session.run(None, {'images': images})
     np.testing.assert_allclose(
         found, features / np.linalg.norm(features, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_the_graph_gives_the_features_of_the_cell(parameters, images, features):
+    graph = load_graph(OMNI, fold(parameters))
+    one, both = (graph(ms.Tensor(images[:count])).asnumpy() for count in (1, 2))
+    np.testing.assert_allclose(both, features, rtol=0, atol=1e-6 * np.abs(features).max())
+    np.testing.assert_allclose(one, features[:1], rtol=0, atol=1e-5 * np.abs(features).max())
 
 
 def test_other_light_and_contrast_of_the_whole_image_change_no_feature(

@@ -1,4 +1,4 @@
-"""MindSpore: checkpoints as cells, ``.mindir`` files as graphs."""
+"""MindSpore: ``.mindir`` files, and checkpoints as the graph built from their weights."""
 from __future__ import annotations
 
 import logging
@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepsort_ros.reid import checkpoint
 from deepsort_ros.reid.architectures import recognise
-from deepsort_ros.reid.cells import create_cell
 from deepsort_ros.reid.device import DEVICES
 from deepsort_ros.reid.device import select_device
 from deepsort_ros.reid.device import suitable_buckets
@@ -18,11 +16,13 @@ from deepsort_ros.reid.engines import first_line
 from deepsort_ros.reid.engines import Options
 from deepsort_ros.reid.files import ModelError
 from deepsort_ros.reid.folding import fold
+from deepsort_ros.reid.mindspore_graph import load_graph
 from deepsort_ros.reid.model import CHECKPOINT
 from deepsort_ros.reid.model import Model
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
 from deepsort_ros.reid.runtime import tensor
+from deepsort_ros.reid.weights import Parameters
 
 _log = logging.getLogger(__name__)
 
@@ -70,36 +70,22 @@ def load(model: Model, options: Options) -> MindSporeEngine:
         precision, note = 'fp32', '; '.join(filter(None, (note, refused)))
     batches = (model.batch,) if model.batch else suitable_buckets(device, options.batch_buckets)
     if model.parameters is not None:
-        infer = _cell(model.parameters, precision)
+        infer = load_graph(
+            recognise(model.parameters), fold(model.parameters), precision == 'fp16')
     else:
         infer = _graph(model, batches[0])
     return MindSporeEngine(infer, device, note, precision, batches)
 
 
-def of_parameters(parameters: checkpoint.Parameters, device: str,
+def of_parameters(parameters: Parameters, device: str,
                   batch_buckets: tuple[int, ...]) -> MindSporeEngine:
     """
     Return a network with these parameters, as trained, where MindSpore runs already.
 
     :param device: its name.
     """
-    return MindSporeEngine(_cell(parameters, 'fp32'), device, '', 'fp32', batch_buckets)
-
-
-def _cell(parameters: checkpoint.Parameters, precision: str) -> Any:
-    network = create_cell(recognise(parameters), folded=True)
-    if precision == 'fp16':
-        # Before they get their values: what is converted later is converted in every batch.
-        for parameter in network.get_parameters():
-            parameter.set_dtype(ms.float16)
-    checkpoint.assign(network, fold(parameters))
-    network.set_train(False)
-
-    @ms.jit
-    def infer(images: Any) -> Any:
-        return network(images)
-
-    return infer
+    infer = load_graph(recognise(parameters), fold(parameters))
+    return MindSporeEngine(infer, device, '', 'fp32', batch_buckets)
 
 
 def _graph(model: Model, batch: int) -> Any:
