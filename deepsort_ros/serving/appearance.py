@@ -75,15 +75,13 @@ class Appearance:
 
     def join(self, settings: Settings) -> threading.Event:
         """
-        Have the network loaded if it is needed.
-
-        One that is loaded stays when appearance is switched off: MindSpore does not give back the
-        memory of a network, so that each time it is switched on would cost that much again.
+        Have the network loaded if it is needed, else release it.
 
         :returns: an event that is set when that was tried.
         """
         if settings.appearance != 'off':
             return self._network.join(self, settings)
+        self.leave()
         done = threading.Event()
         done.set()
         return done

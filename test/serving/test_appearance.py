@@ -1,4 +1,5 @@
 """A failed network is retried at growing intervals; one short of memory gets fewer crops."""
+import threading
 import time
 
 import numpy as np
@@ -119,6 +120,24 @@ def test_after_three_failures_in_a_row_it_is_loaded_anew(bench):
     bench.device.error = None
     bench.attempts(8)
     assert bench.loaded == 2 and bench.appearance.error is None
+
+
+def test_switched_off_the_network_is_released_and_switched_on_it_is_loaded(bench):
+    assert bench.appearance.join(Settings(appearance='off')).wait(10)
+    assert released(bench.network)
+    assert bench.frame() == 0
+    assert bench.appearance.join(Settings()).wait(10)
+    assert bench.frame() == 3 and bench.loaded == 2
+
+
+def released(network):
+    """Wait until the thread of the network has let go of it."""
+    waiting = threading.Event()
+    for _ in range(1000):
+        if not network.ready:
+            return True
+        waiting.wait(0.01)
+    return False
 
 
 def test_a_frame_without_boxes_proves_no_recovery(bench):
