@@ -135,6 +135,11 @@ class Encoder:
         return self.model.height, self.model.width
 
     @property
+    def gives_memory_back(self) -> bool:
+        """Return whether dropping it frees its memory."""
+        return self._engine.gives_memory_back
+
+    @property
     def max_cosine_distance(self) -> float:
         """Return what the model recommends for the tracker, 0 for nothing."""
         return self.model.max_cosine_distance

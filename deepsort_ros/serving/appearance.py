@@ -77,11 +77,14 @@ class Appearance:
         """
         Have the network loaded if it is needed, else release it.
 
+        One whose memory would not be free then stays: loaded again it would need as much more.
+
         :returns: an event that is set when that was tried.
         """
         if settings.appearance != 'off':
             return self._network.join(self, settings)
-        self.leave()
+        if self._network.releasable:
+            self.leave()
         done = threading.Event()
         done.set()
         return done

@@ -93,6 +93,11 @@ class SharedEncoder:
         return self._distance
 
     @property
+    def releasable(self) -> bool:
+        """Whether dropping the network frees its memory."""
+        return bool(getattr(self._encoder, 'gives_memory_back', True))
+
+    @property
     def timed(self) -> tuple[int, float] | None:
         """Return how many crops took how long when the network was loaded, None for unknown."""
         timed: tuple[int, float] | None = getattr(self._encoder, 'timed', None)

@@ -130,8 +130,15 @@ def test_switched_off_the_network_is_released_and_switched_on_it_is_loaded(bench
     assert bench.frame() == 3 and bench.loaded == 2
 
 
+def test_one_that_would_keep_its_memory_stays(bench):
+    bench.device.gives_memory_back = False
+    assert bench.appearance.join(Settings(appearance='off')).wait(10)
+    assert bench.appearance.join(Settings()).wait(10)
+    assert bench.network.ready and bench.loaded == 1
+
+
 def released(network):
-    """Wait until the thread of the network has let go of it."""
+    """Return whether the thread of the network drops it in time."""
     waiting = threading.Event()
     for _ in range(1000):
         if not network.ready:

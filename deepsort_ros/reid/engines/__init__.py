@@ -79,6 +79,10 @@ class Engine(Protocol):
     def batches(self) -> tuple[int, ...]:
         """Return the batch sizes it takes, ascending; empty: any."""
 
+    @property
+    def gives_memory_back(self) -> bool:
+        """Return whether dropping it frees its memory."""
+
     def run(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """
         Return the features of a batch, of any length and float type.

@@ -19,6 +19,7 @@ from deepsort_ros.reid.folding import fold
 from deepsort_ros.reid.mindspore_graph import load_graph
 from deepsort_ros.reid.model import CHECKPOINT
 from deepsort_ros.reid.model import Model
+from deepsort_ros.reid.runtime import GIVES_MEMORY_BACK
 from deepsort_ros.reid.runtime import ms
 from deepsort_ros.reid.runtime import nn
 from deepsort_ros.reid.runtime import tensor
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 class MindSporeEngine:
     """A compiled graph of MindSpore."""
+
+    gives_memory_back = GIVES_MEMORY_BACK
 
     def __init__(self, infer: Any, device: str, note: str, precision: str,
                  batches: tuple[int, ...]) -> None:

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 class LiteEngine:
     """A model of MindSpore Lite."""
 
+    gives_memory_back = True
+
     def __init__(self, model: Any, device: str, note: str, precision: str,
                  batches: tuple[int, ...]) -> None:
         """Take a model that is built."""

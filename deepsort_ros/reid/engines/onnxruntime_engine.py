@@ -39,6 +39,8 @@ _log = logging.getLogger(__name__)
 class OnnxEngine:
     """A session of ONNX Runtime."""
 
+    gives_memory_back = True
+
     def __init__(self, session: Any, device: str, note: str, precision: str,
                  batches: tuple[int, ...]) -> None:
         """Take a session on a device."""

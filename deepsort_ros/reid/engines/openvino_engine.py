@@ -19,6 +19,7 @@ DEVICES = ('CPU', 'GPU')
 class OpenVinoEngine:
     """A compiled model of OpenVINO."""
 
+    gives_memory_back = True
     precision = 'fp32'
     batches: tuple[int, ...] = ()
 
