@@ -7,6 +7,7 @@ and what is loaded from there is compiled for a size in a fraction of the time.
 """
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import itertools
 import sys
@@ -31,6 +32,9 @@ IMAGES = 'images'
 # Of the modules that the functions are in while MindSpore reads them, with a number behind.
 MODULE = 'deepsort_ros_graph'
 _numbers = itertools.count()
+# The network loaded last, digest and MindIR: to be loaded again, which writing would make slower,
+# and larger by one and a half megabytes that MindSpore keeps each time.
+_latest = b'', b''
 
 Size = tuple[int, int, int]
 
@@ -44,9 +48,17 @@ def load_graph(architecture: Architecture, folded: Parameters, half: bool = Fals
     :param folded: weights and biases by layer, :func:`deepsort_ros.reid.folding.fold`.
     :param half: images, weights and features are float16; normalisations stay float32.
     """
+    global _latest
+    digest = hashlib.sha256(f'{architecture.name} {half}'.encode())
+    for name in sorted(folded):
+        digest.update(np.ascontiguousarray(folded[name]).data)
     with tempfile.TemporaryDirectory(prefix=f'{MODULE}_') as folder:
         path = Path(folder, 'network.mindir')
-        write_graph(architecture, folded, path, half=half)
+        if _latest[0] == digest.digest():
+            path.write_bytes(_latest[1])
+        else:
+            write_graph(architecture, folded, path, half=half)
+            _latest = digest.digest(), path.read_bytes()
         return nn.GraphCell(ms.load(str(path)))
 
 

@@ -70,8 +70,7 @@ class Appearance:
 
     def describe(self) -> dict[str, str]:
         """Return device, model and the like, for people."""
-        facts = self._network.describe()
-        return {**facts, 'failures': str(self._failures)} if facts else {}
+        return {**self._network.describe(), 'failures': str(self._failures)}
 
     def join(self, settings: Settings) -> threading.Event:
         """

@@ -36,8 +36,10 @@ def test_mindspore_reads_the_network_once_for_all_sizes(monkeypatch):
     written = []
     monkeypatch.setattr(mindspore_graph, 'write_graph', lambda *arguments, **named: (
         written.append(1), write_graph(*arguments, **named)))
-    graph = load_graph(OMNI, fold(random_parameters(architecture=OMNI)))
+    folded = fold(random_parameters(7, OMNI))
+    graph = load_graph(OMNI, folded)
     assert [graph(tensor(images(n))).shape for n in (1, 3, 2)] == [(1, 128), (3, 128), (2, 128)]
+    load_graph(OMNI, folded)
     assert written == [1]
 
 
