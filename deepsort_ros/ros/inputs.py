@@ -19,6 +19,7 @@ from deepsort_ros.ros.health.losses import Losses
 from deepsort_ros.ros.health.self_report import SelfReport
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.detectors import message_class
+from deepsort_ros.ros.messages.detectors import solid_type
 from deepsort_ros.ros.pairing import new_pairer
 from deepsort_ros.ros.pairing import Pairer
 from deepsort_ros.ros.pairing import PairingCounts
@@ -30,6 +31,8 @@ from deepsort_ros.settings import Settings
 
 # Steady seconds after a jump back of /clock in which earlier messages may still arrive.
 IN_FLIGHT = 5.0
+# Seconds between the newest stamps of both inputs that no detector takes.
+APART = 5.0
 
 Offer: TypeAlias = Callable[[ImageMessage, Detection2DArray | None], None]
 
@@ -62,6 +65,7 @@ class Inputs:
         self._clock_went_back = -math.inf
         self._losses = Losses()
         self._size = 0
+        self._newest: dict[str, int] = {}
 
     @property
     def counts(self) -> PairingCounts:
@@ -85,6 +89,16 @@ class Inputs:
                 time.monotonic(), self.counts, rhythm.gaps,
                 self._report.subscriptions['image'].topic_name, self._size))
         return [problem for problem in found if problem]
+
+    def apart(self) -> str:
+        """Return in words how far the newest stamps of both inputs are apart, where it is far."""
+        if len(self._newest) < 2:
+            return ''
+        late = (self._newest['detections'] - self._newest['image']) / NANOSECONDS
+        if abs(late) < APART:
+            return ''
+        return (f'; its stamps are {abs(late):.1f} s {"later" if late > 0 else "earlier"} than '
+                'those of the images: they are of another clock, or of another recording')
 
     def subscribe(self) -> None:
         """Subscribe to both topics."""
@@ -151,7 +165,12 @@ class Inputs:
         self.assume_empty()
         pair = add(stamp, message, time.monotonic())
         self._hand_on_unanswered(self._pairer.passed())
+        self._newest[name] = nanoseconds(message.header.stamp)
         if pair is not None:
+            frames = [one.header.frame_id for one in pair]
+            # Detections in space may be in any frame.
+            if all(frames) and frames[0] != frames[1] and solid_type(pair[1]) is None:
+                self._report.other_frame(*frames)
             self._evidence.pair(*(nanoseconds(one.header.stamp) for one in pair))
             self._hand_on(*pair)
 

@@ -49,6 +49,11 @@ class Subscribed:
         self._subscription = self._subscribe(self._wanted())
 
     @property
+    def kind(self) -> Any:
+        """Return the class of the messages."""
+        return self._kind
+
+    @property
     def qos_profile(self) -> QoSProfile:
         """Return what is asked for now."""
         return self._subscription.qos_profile

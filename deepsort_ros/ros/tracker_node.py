@@ -336,7 +336,7 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._report.diagnostics(
-            problems=self._inputs.problems(),
+            problems=self._inputs.problems(), apart=self._inputs.apart(),
             active=self._active, enabled=self._inputs.enabled, pairing=self._inputs.counts,
             waiting_pairs=self._inputs.waiting(), queue=self._worker.waiting(),
             session=self._pipeline.session, world=self._world.situation(),

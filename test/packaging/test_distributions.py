@@ -97,8 +97,9 @@ MEMBERS = {
     'add_node', 'callback', 'cancel', 'context', 'count_publishers', 'create_jump_callback',
     'create_publisher', 'create_service', 'create_subscription', 'create_timer', 'delta',
     'destroy_node', 'destroy_publisher', 'destroy_service', 'destroy_subscription',
-    'destroy_timer', 'get_clock', 'get_logger', 'get_namespace', 'nanoseconds', 'now', 'ok',
-    'publish', 'ros_time_is_active', 'shutdown', 'spin', 'spin_once', 'to_msg', 'unregister',
+    'destroy_timer', 'get_clock', 'get_logger', 'get_name', 'get_namespace',
+    'get_topic_names_and_types', 'nanoseconds', 'now', 'ok', 'publish', 'ros_time_is_active',
+    'shutdown', 'spin', 'spin_once', 'to_msg', 'unregister',
     # 0.7.1 (325: parameters; 312: QoS policies)
     'declare_parameter', 'depth', 'has_parameter', 'reliability', 'undeclare_parameter',
     # 0.8.0 (386, 429)

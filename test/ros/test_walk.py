@@ -113,6 +113,9 @@ MESSAGES = [
     ('detections', 'tracking', 'ignored_confidence', [boxes([(9, 9, 20, 40)], [-5.0])]),
     ('detections', 'tracking', 'ignored_overlap', [boxes([(9, 9, 20, 40), (9, 9, 20, 40)])]),
     ('detections', 'tracking', 'ignored_max_detections', [boxes(GRID)]),
+    ('detections', 'tracking', 'scores_above_one', [boxes([(9, 9, 20, 40)], [87.0])]),
+    ('detections', 'inputs', 'other_frame', [
+        lambda message: setattr(message.header, 'frame_id', 'rear')]),
     ('detections', 'inputs', 'detections_unstamped', [unstamped]),
     ('detections', 'inputs', 'pairing_duplicate_detections', [twice]),
     ('detections', 'inputs', 'pairing_detections_without_image', [strange_stamp]),

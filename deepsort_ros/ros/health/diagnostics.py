@@ -22,7 +22,11 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
+from deepsort_ros.pipeline import FrameResult
+from deepsort_ros.ros.health.results import Results
 from deepsort_ros.ros.pairing import PairingCounts
+from deepsort_ros.settings import Settings
+from deepsort_ros.tracking import Detections
 
 SILENCE = 5.0
 SAMPLES = 300
@@ -37,6 +41,9 @@ DROPPED = {
     'failed': 'processing it raised an error',
 }
 
+# Signs of problems that keep tracks from coming: these are logged too.
+LASTING = ('no image for', 'no detections for', 'none have had the same stamp',
+           'since the start was used', 'no track was ever confirmed', 'several cameras mix')
 # Detections that are never meant to be ignored.
 IGNORED = {
     'invalid': 'ignored: box or score is NaN or infinite, or the box has no area',
@@ -79,6 +86,8 @@ class Situation:
     :param problems: in words, why pairs may be of the wrong image, and what does not arrive.
     :param topics: ``image`` and ``detections`` -> resolved topic name.
     :param publishers: the same keys -> publishers of that topic.
+    :param silences: the same keys -> why nothing arrives there, as far as it is known.
+    :param apart: in words, how far the stamps of both are apart, where it is far.
     :param world: warnings, what is fine and numbers of the positions, None when not wanted.
     :param appearance: device, model and so on; :param appearance_error: why features are
         missing, and what will be done about it.
@@ -97,6 +106,8 @@ class Situation:
     appearance: Mapping[str, str]
     appearance_error: str | None
     clock_problem: str = ''
+    silences: Mapping[str, str] = field(default_factory=dict)
+    apart: str = ''
     problems: Sequence[str] = ()
     world: tuple[list[str], str, Mapping[str, Any]] | None = None
 
@@ -117,6 +128,9 @@ class Monitor:
     confirmed: int = 0
     limited: int = 0
     outside: int = 0
+    other_frame: int = 0
+    results: Results = field(default_factory=Results)
+    lasting: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start the clocks."""
@@ -159,6 +173,20 @@ class Monitor:
             self.crops += crops
             self.ignored.update(ignored)
 
+    def judged(self, detections: Detections | None, result: FrameResult,
+               settings: Settings) -> bool:
+        """Take what came of detections; return whether the first score above 1 is among them."""
+        with self._lock:
+            before = self.results.above_one
+            self.results.take(detections, result.ignored, result.confirmed, settings)
+            return not before and self.results.above_one > 0
+
+    def silent(self) -> list[str]:
+        """Return the inputs on which nothing has come for long."""
+        clock = time.monotonic()
+        return [name for name, entry in self.inputs.items()
+                if clock - max(entry.last or 0.0, self._started) >= SILENCE]
+
     def report(self, now: Situation) -> list[DiagnosticStatus]:
         """Return the state of inputs, tracking and appearance since the last report."""
         with self._lock:
@@ -168,6 +196,7 @@ class Monitor:
                 entry.measure(seconds)
             if now.pairing.paired != self._pairing_before.paired:
                 self._paired_at = clock
+            self.lasting = {}
             statuses = [self._inputs(now, clock), self._tracking(now), _appearance(now)]
             if now.world is not None:
                 warnings, fine, values = now.world
@@ -177,6 +206,9 @@ class Monitor:
             for status in statuses:
                 status.level, status.message = DiagnosticStatus.STALE, 'not active'
         return statuses
+
+    def _note_lasting(self, warnings: list[str]) -> None:
+        self.lasting.update({sign: text for text in warnings for sign in LASTING if sign in text})
 
     def _inputs(self, now: Situation, clock: float) -> DiagnosticStatus:
         warnings = [problem for problem in (now.clock_problem, *now.problems) if problem]
@@ -199,14 +231,15 @@ class Monitor:
             silent = True
             if name == 'detections' and assumed and publishers:
                 continue  # as its detector does when it sees nothing
-            why = ('it has no publisher' if not publishers else
-                   f'{publishers} publisher(s), but nothing arrives')
+            why = now.silences.get(name) or (
+                'it has no publisher' if not publishers else
+                f'{publishers} publisher(s), but nothing arrives')
             warnings.append(f'no {name} for {silence:.0f} s on {topic}: {why}')
         unpaired = clock - self._paired_at
         if now.enabled and not silent and unpaired >= SILENCE:
             warnings.append(f'images and detections arrive, but none have had the same stamp '
                             f'for {unpaired:.0f} s: the detector must copy the stamp of its '
-                            f'image, and sync_depth must exceed its lag')
+                            f'image, and sync_depth must exceed its lag{now.apart}')
         if late:
             warnings.append(f'{late} detections came later than assume_empty_after: it must '
                             f'exceed the lag of the detector')
@@ -226,7 +259,9 @@ class Monitor:
                            f'{name}_rate_hz': f'{entry.rate:.2f}',
                            f'{name}_unstamped': entry.unstamped})
         values.update({f'pairing_{k}': v for k, v in asdict(now.pairing).items()})
-        values.update(pairing_waiting=now.waiting_pairs, image_errors=self.image_errors)
+        values.update(pairing_waiting=now.waiting_pairs, image_errors=self.image_errors,
+                      other_frame=self.other_frame)
+        self._note_lasting(warnings)
         return _status(now, 'inputs', errors, warnings, rates, values)
 
     def _tracking(self, now: Situation) -> DiagnosticStatus:
@@ -243,16 +278,19 @@ class Monitor:
         if self.outside != self._outside_before:
             warnings.append(f'{self.outside - self._outside_before} detections {OUTSIDE}')
             self._outside_before = self.outside
+        if problem := self.results.problem():
+            warnings.append(problem)
         values: dict[str, Any] = {
             'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
             'queue': now.queue, 'features': self.crops,
             'features_limited': self.limited, 'confirmed': self.confirmed,
-            'outside_image': self.outside}
+            'outside_image': self.outside, 'scores_above_one': self.results.above_one}
         values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
         values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
         for stage, samples in self._samples.items():
             for percent, value in zip((50, 95, 99), np.percentile(samples, (50, 95, 99))):
                 values[f'{stage}_p{percent}_ms'] = f'{value * 1000:.2f}'
+        self._note_lasting(warnings)
         return _status(now, 'tracking', [], warnings,
                        f'{self.tracks} tracks, {self.frames} frames', values)
 

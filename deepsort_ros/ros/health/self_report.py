@@ -13,6 +13,8 @@ from deepsort_ros.ros.health.diagnostics import IGNORED
 from deepsort_ros.ros.health.diagnostics import Monitor
 from deepsort_ros.ros.health.diagnostics import OUTSIDE
 from deepsort_ros.ros.health.diagnostics import Situation
+from deepsort_ros.ros.health.graph import Crowd
+from deepsort_ros.ros.health.graph import silences
 from deepsort_ros.ros.health.log import NodeLog
 from deepsort_ros.ros.health.qos import all_connect
 from deepsort_ros.ros.stamps import clock_problem
@@ -36,6 +38,8 @@ class SelfReport:
         self.subscriptions: dict[str, Subscribed] = {}
         self._node = node
         self._log = NodeLog(node)
+        self._crowd = Crowd()
+        self._lasting: set[str] = set()
 
     # The graph
 
@@ -61,6 +65,21 @@ class SelfReport:
         found = {name: s.topic_name for name, s in self.subscriptions.items()}
         return {name: found.get(name) or self._node.resolve_topic_name(name)
                 for name in ('image', 'detections')}
+
+    def other_frame(self, image: str, detections: str) -> None:
+        """Count a pair whose messages are of different frames; log the first one."""
+        self.monitor.other_frame += 1
+        if self.monitor.other_frame == 1:
+            self._node.get_logger().warning(
+                f'detections have the frame_id {detections!r} and their images {image!r}: are '
+                'they of the same camera?')
+
+    def _log_new(self) -> None:
+        """Log a problem that keeps tracks from coming, once it is there."""
+        for sign, text in self.monitor.lasting.items():
+            if sign not in self._lasting:
+                self._node.get_logger().warning(text)
+        self._lasting = set(self.monitor.lasting)
 
     # Frames
 
@@ -94,6 +113,9 @@ class SelfReport:
         self.monitor.confirmed += result.confirmed
         self.monitor.limited += result.limited
         self.monitor.tracked(tracks, result.crops, result.ignored)
+        if self.monitor.judged(tracked.frame.detections, result, settings):
+            self._log.warn('scores', 'scores above 1: min_confidence and low_confidence apply to '
+                           'them as they are, set them to the scale of the detector')
         detections = 0 if job.detections is None else len(job.detections.detections)
         for reason, words in IGNORED.items():
             if reason in result.ignored:
@@ -130,10 +152,18 @@ class SelfReport:
             if entry.qos_problem and all_connect(
                     node.get_publishers_info_by_topic(topics[name]), subscription.qos_profile):
                 entry.qos_problem = ''
+        publishers = {name: node.get_publishers_info_by_topic(topic)
+                      for name, topic in topics.items()}
+        silent = [name for name in self.monitor.silent() if name in self.subscriptions]
+        crowd = self._crowd.problem(time.monotonic(), topics['image'], publishers['image'])
+        problems = [*situation.pop('problems', ()), *([crowd] if crowd else ())]
         statuses = self.monitor.report(Situation(
             name=node.get_fully_qualified_name().lstrip('/'), topics=topics,
-            publishers={name: node.count_publishers(topic) for name, topic in topics.items()},
-            clock_problem=clock_problem(node.get_clock()), **situation))
+            publishers={name: len(found) for name, found in publishers.items()},
+            silences=silences(node, topics, {name: s.kind for name, s in
+                                             self.subscriptions.items()}, silent),
+            clock_problem=clock_problem(node.get_clock()), problems=problems, **situation))
+        self._log_new()
         message = DiagnosticArray(status=statuses)
         message.header.stamp = node.get_clock().now().to_msg()
         return message

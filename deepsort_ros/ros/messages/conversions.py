@@ -41,7 +41,7 @@ def read_detections(message: Detection2DArray) -> Detections:
     Return the detections of a message, in its order.
 
     The hypothesis with the highest score counts; a detection without one gets a NaN score,
-    which makes it invalid. The box is taken as axis-aligned: its ``theta`` is not used.
+    which makes it invalid. A box with a ``theta`` counts as the upright box around it.
     """
     found = message.detections
     rows = np.empty((len(found), 5))
@@ -50,10 +50,20 @@ def read_detections(message: Detection2DArray) -> Detections:
         score, classes[row] = _best(detection.results)
         box = detection.bbox
         center = box.center.position
-        rows[row] = (center.x, center.y, box.size_x, box.size_y, score)
+        rows[row] = (center.x, center.y, *upright(box.size_x, box.size_y, box.center.theta), score)
     with np.errstate(invalid='ignore'):  # infinite boxes are ignored later
         rows[:, :2] -= rows[:, 2:4] / 2
     return Detections.from_arrays(rows[:, :4], rows[:, 4], classes)
+
+
+def upright(width: float, height: float, theta: float) -> tuple[float, float]:
+    """Return width and height of the upright box around one that is turned by radians."""
+    if not theta:
+        return width, height
+    if not math.isfinite(theta):
+        return math.nan, math.nan
+    cosine, sine = abs(math.cos(theta)), abs(math.sin(theta))
+    return width * cosine + height * sine, width * sine + height * cosine
 
 
 def _best(results: list[ObjectHypothesisWithPose]) -> tuple[float, str]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deepsort_ros.ros.messages.conversions import read_detections
+from deepsort_ros.ros.messages.conversions import upright
 from deepsort_ros.ros.messages.solid import read_solid
 from deepsort_ros.settings import SettingError
 from deepsort_ros.tracking import Detections
@@ -56,8 +57,9 @@ def read_yolo(message: Any) -> Detections:
     The class is its name, or the number of the class where it has no name.
     """
     found = message.detections
-    rows = np.array([(one.bbox.center.position.x, one.bbox.center.position.y, one.bbox.size.x,
-                      one.bbox.size.y, one.score) for one in found], float).reshape(-1, 5)
+    rows = np.array([(one.bbox.center.position.x, one.bbox.center.position.y,
+                      *upright(one.bbox.size.x, one.bbox.size.y, one.bbox.center.theta),
+                      one.score) for one in found], float).reshape(-1, 5)
     with np.errstate(invalid='ignore'):  # infinite boxes are ignored later
         rows[:, :2] -= rows[:, 2:4] / 2
     return Detections.from_arrays(

@@ -1,6 +1,7 @@
 """Messages of detectors become arrays; what is not installed is refused by name."""
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from dataclasses import field
@@ -9,7 +10,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 from std_msgs.msg import Header
+from vision_msgs.msg import Detection2D
 from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import ObjectHypothesisWithPose
 
 from deepsort_ros.ros.messages.detectors import message_class
 from deepsort_ros.ros.messages.detectors import read_any
@@ -72,6 +75,21 @@ def test_boxes_scores_and_classes_of_yolo_come_in_order() -> None:
     assert detections.score.tolist() == [0.9, 0.4]
     assert detections.class_id.tolist() == ['person', '2']
     assert detections.index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(('theta', 'size'), [
+    (0.0, [20, 40]), (math.pi / 2, [40, 20]), (-math.pi / 2, [40, 20]), (math.pi, [20, 40]),
+    (math.pi / 4, [60 / math.sqrt(2), 60 / math.sqrt(2)])])
+def test_a_turned_box_is_the_upright_box_around_it(theta: float, size: list[float]) -> None:
+    turned = seen(50, 60, 20, 40, score=0.9)
+    turned.bbox.center.theta = theta
+    vision = Detection2D(results=[ObjectHypothesisWithPose()])
+    vision.bbox.center.position.x, vision.bbox.center.position.y = 50.0, 60.0
+    vision.bbox.size_x, vision.bbox.size_y, vision.bbox.center.theta = 20.0, 40.0, theta
+    for message in DetectionArray(detections=[turned]), Detection2DArray(detections=[vision]):
+        tlwh = read_any(message).tlwh[0]
+        np.testing.assert_allclose(tlwh[2:], size)
+        np.testing.assert_allclose(tlwh[:2] + tlwh[2:] / 2, [50, 60])
 
 
 def test_an_empty_message_of_any_type_is_no_detections() -> None:
