@@ -203,6 +203,7 @@ class Monitor:
                 statuses.append(_status(now, 'world', [], warnings, fine, values))
             self._pairing_before = replace(now.pairing)
         if not now.active:
+            self.lasting = {}
             for status in statuses:
                 status.level, status.message = DiagnosticStatus.STALE, 'not active'
         return statuses
