@@ -173,3 +173,11 @@ def test_missing_stamps_and_a_missing_clock_are_told(clock):
     assert values(inputs)['image_unstamped'] == '3'
     inputs = report(monitor, dataclasses.replace(situation, clock_problem='no clock'))['inputs']
     assert (inputs.level, inputs.message) == (DiagnosticStatus.WARN, 'no clock')
+
+
+def test_what_keeps_tracks_from_coming_is_logged_only_while_the_node_is_active(clock) -> None:
+    monitor = Monitor()
+    clock.now += 7
+    for active, count in ((True, 2), (False, 0)):
+        monitor.report(dataclasses.replace(FINE, active=active))
+        assert len(monitor.lasting) == count

@@ -1,10 +1,8 @@
 """When no detection ever becomes a track, the reason is named."""
-import dataclasses
 import time
 
 import numpy as np
 import pytest
-from test_diagnostics import FINE
 
 from deepsort_ros.pipeline.selection import wanted
 from deepsort_ros.ros.health.diagnostics import Monitor
@@ -87,11 +85,3 @@ def test_several_publishers_of_images_are_told_once_they_are_no_successors() -> 
     assert crowd.problem(31.0, '/image', two).startswith(
         '2 publishers on /image (/left, /right): images of several cameras mix')
     assert crowd.problem(32.0, '/image', two[:1]) == crowd.problem(33.0, '/image', two) == ''
-
-
-def test_what_keeps_tracks_from_coming_is_logged_only_while_the_node_is_active(clock) -> None:
-    monitor = Monitor()
-    clock.now += 7
-    for active, count in ((True, 2), (False, 0)):
-        monitor.report(dataclasses.replace(FINE, active=active))
-        assert len(monitor.lasting) == count
