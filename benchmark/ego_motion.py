@@ -1,9 +1,9 @@
 """
 Tracking on a robot that moves: KITTI's drives with and without the camera's poses.
 
-Motion alone, each class by itself, at the full rate and at every 2nd and 3rd image; and how far
-positions are from the truth. Needs the data beside the repository (shared/data/kitti_tracking);
-scores are TrackEval's, under KITTI's own rules.
+Motion alone, each class by itself, at the full rate and at every 2nd and 3rd image, on average of
+all first images; and how far positions are from the truth. Needs the data beside the repository
+(shared/data/kitti_tracking); scores are TrackEval's, under KITTI's own rules.
 
     python benchmark/ego_motion.py --set world=ground
 """
@@ -173,19 +173,22 @@ def scores(judgements: dict[str, dict[str, Any]]) -> tuple[float, float, int]:
 
 
 def score_all(drives: list[Drive], kind: str, step: int, changes: dict[str, Any],
-              filtered: bool = False, starts: int = 1) -> tuple[float, float, float]:
-    """Return the scores of one set of settings, on average of so many first images."""
-    found = [scores({drive.name: judged(late, kind, step,
-                                        run(late, kind, step, changes, filtered)[0])
-                     for drive in drives for late in (later(drive, start),)})
-             for start in range(starts)]
-    hota, idf1, switches = np.mean(found, axis=0).tolist()
-    return hota, idf1, switches
+              filtered: bool = False) -> list[tuple[float, float, int]]:
+    """Return the scores of one set of settings, a row for each first image there may be."""
+    return [scores({drive.name: judged(late, kind, step,
+                                       run(late, kind, step, changes, filtered)[0])
+                    for drive in drives for late in (later(drive, start),)})
+            for start in range(step)]
 
 
 def errors(drives: list[Drive], kind: str, changes: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return distance, error, NEES and velocity error of the positions of unoccluded truth."""
-    found: dict[str, list[float]] = {'distance': [], 'error': [], 'nees': [], 'velocity': []}
+    """
+    Return distance, error, NEES and velocity error of the positions of unoccluded truth.
+
+    And ``nll``, the negative log likelihood of the true place, less a constant.
+    """
+    found: dict[str, list[float]] = {
+        'distance': [], 'error': [], 'nees': [], 'nll': [], 'velocity': []}
     label = CLASSES[kind][0]
     for drive in drives:
         results, places = run(drive, kind, 1, changes)
@@ -208,7 +211,9 @@ def errors(drives: list[Drive], kind: str, changes: dict[str, Any]) -> dict[str,
                 spread = place.covariance[column, :2, :2]
                 found['distance'].append(float(np.hypot(solid[5], solid[7])))
                 found['error'].append(float(np.hypot(*miss)))
-                found['nees'].append(float(miss @ np.linalg.inv(spread) @ miss))
+                nees = float(miss @ np.linalg.inv(spread) @ miss)
+                found['nees'].append(nees)
+                found['nll'].append((nees + float(np.log(np.linalg.det(spread)))) / 2)
                 around = (number - 2, key[1]), (number + 2, key[1])
                 speed = np.nan
                 if all(one in world for one in around):
@@ -244,7 +249,7 @@ def main() -> None:
                         help='boxes of the filter, not of the matched detections')
     parser.add_argument('--jumps', action='store_true',
                         help='poses that jump: those of 0019 by themselves, then all drives with '
-                             'jumps put in; every 2nd and 3rd image on average of all starts')
+                             'jumps put in')
     parser.add_argument('--errors', action='store_true', help='position errors alone')
     args = parser.parse_args()
     common = {name: yaml.safe_load(value) for name, value in
@@ -262,10 +267,12 @@ def main() -> None:
         for kind in args.classes:
             for step in () if args.errors else args.steps:
                 for name, changes in ways.items():
-                    hota, idf1, switches = score_all(drives, kind, step, {**changes, **common},
-                                                     args.filtered, step if args.jumps else 1)
+                    found = score_all(drives, kind, step, {**changes, **common}, args.filtered)
+                    hota, idf1, switches = np.mean(found, axis=0).tolist()
+                    first = ' / '.join(f'{one:.1f}' for one in found[0])
                     print(f'{label:20s}{kind:10s} {RATE / step:4.1f} Hz {name:15s} HOTA '
-                          f'{hota:.1f} IDF1 {idf1:.1f} IDs {switches:.0f}', flush=True)
+                          f'{hota:.1f} IDF1 {idf1:.1f} IDs {switches:.0f}  (from the first image '
+                          f'alone {first})', flush=True)
             if not args.jumps:
                 print(f'{kind}: positions')
                 print_errors(errors(drives, kind, {**ways['tf, ground'], **common}))

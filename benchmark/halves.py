@@ -1,0 +1,94 @@
+"""
+Constants of positions, chosen on one half of KITTI's drives and judged on the other.
+
+People, ``world: ground``, 10 Hz, unoccluded truth. What is compared is the mean negative log
+likelihood of the true places (nats, the lower the better), which asks for small errors and honest
+covariances alike; for how freely people change their speed, the median error of the velocity.
+
+    PYTHONPATH=. python benchmark/halves.py
+"""
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from ego_motion import Drive
+from ego_motion import errors
+from ego_motion import load
+
+from deepsort_ros.world import filter as kalman
+from deepsort_ros.world import ground
+from deepsort_ros.world import kinds
+
+HALVES = (('0001', '0007', '0011', '0017'), ('0004', '0009', '0013', '0019'))
+PERSON = kinds.PERSON
+
+
+def set_white(value: float) -> None:
+    """Set what the white part of the variances counts for in the filter."""
+    kalman.WHITE = value
+
+
+def set_pitch(value: float) -> None:
+    """Set the standard deviation of the camera's pitch in degrees."""
+    ground.PITCH = np.radians(value)
+
+
+def set_kerb(value: float) -> None:
+    """Set the standard deviation of the ground's height in metres."""
+    ground.KERB = value
+
+
+def set_height(value: float) -> None:
+    """Set the standard deviation of people's heights, a share."""
+    kinds.NAMES[''] = replace(PERSON, height_share=value)
+
+
+def set_acceleration(value: float) -> None:
+    """Set the root of the density of people's acceleration."""
+    kinds.NAMES[''] = replace(PERSON, acceleration=value)
+
+
+# Constant: how it is set, what it is, the values compared, by what measure.
+CONSTANTS: dict[str, tuple[Callable[[float], None], float, tuple[float, ...], str]] = {
+    'WHITE': (set_white, kalman.WHITE, (1.0, 2.0, 4.0, 8.0), 'nll'),
+    'PITCH [deg]': (set_pitch, float(np.degrees(ground.PITCH)), (0.15, 0.35, 0.7), 'nll'),
+    'KERB [m]': (set_kerb, ground.KERB, (0.05, 0.10, 0.20), 'nll'),
+    'height_share': (set_height, PERSON.height_share, (0.03, 0.06, 0.10), 'nll'),
+    'acceleration': (set_acceleration, PERSON.acceleration, (0.3, 0.6, 1.0, 2.0), 'velocity')}
+
+
+def judged(drives: dict[str, Drive], names: tuple[str, ...]) -> dict[str, float]:
+    """Return the measures over some of the drives."""
+    found = errors([drives[name] for name in names], 'pedestrian',
+                   {'camera_motion': 'tf', 'world': 'ground'})
+    return {'nll': float(np.mean(found['nll'])), 'velocity': float(
+        np.nanmedian(found['velocity'])), 'inside': float(100 * np.mean(found['nees'] < 5.991))}
+
+
+def main() -> None:
+    """Print each value on both halves, what each half chooses, and what that is worth."""
+    argparse.ArgumentParser(description=__doc__,
+                            formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    drives = {name: load(name) for half in HALVES for name in half}
+    for name, (change, usual, values, measure) in CONSTANTS.items():
+        table = {}
+        for value in values:
+            change(value)
+            table[value] = [judged(drives, half) for half in HALVES]
+            print(f'{name} {value:g}: ' + '; '.join(
+                ', '.join(f'{key} {one:.3g}' for key, one in half.items())
+                for half in table[value]), flush=True)
+        change(usual)
+        usual = min(values, key=lambda value: abs(value - usual))
+        for half, other in ((0, 1), (1, 0)):
+            chosen = min(values, key=lambda value: table[value][half][measure])
+            print(f'  half {half + 1} chooses {chosen:g}; on the other {measure} '
+                  f'{table[chosen][other][measure]:.3f} with it, '
+                  f'{table[usual][other][measure]:.3f} with {usual:g}', flush=True)
+
+
+if __name__ == '__main__':
+    main()
