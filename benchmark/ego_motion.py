@@ -260,9 +260,7 @@ def main() -> None:
             else {'': good})
     ways = {'off': {'camera_motion': 'off', 'world': 'off'},
             'tf': {'camera_motion': 'tf', 'world': 'off'},
-            'tf, ground': {'camera_motion': 'tf', 'world': 'ground'},
-            'ground matching': {'camera_motion': 'tf', 'world': 'ground',
-                                'ground_matching': True}}
+            'tf, ground': {'camera_motion': 'tf', 'world': 'ground'}}
     for label, drives in sets.items():
         for kind in args.classes:
             for step in () if args.errors else args.steps:

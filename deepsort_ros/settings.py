@@ -151,9 +151,6 @@ class Settings:
         'off', 'positions of the tracks in metres: from the ground plane and the height of their '
         'class, or from a depth image where it has something to say', choices=(
             'off', 'ground', 'depth'), dynamic=True)
-    ground_matching: bool = _setting(
-        False, 'with world: appearance only matches what is near on the ground, and lost tracks '
-        'match by where on the ground they should be', dynamic=True)
     fixed_frame: str = _setting(
         'odom', 'frame of the positions: z up, continuous, so not map')
     base_frame: str = _setting(

@@ -4,7 +4,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepsort_ros.pipeline.frames import AppearanceEncoder
 from deepsort_ros.pipeline.frames import Frame
@@ -16,7 +15,6 @@ from deepsort_ros.pipeline.parts import tracker_config
 from deepsort_ros.pipeline.parts import world_config
 from deepsort_ros.pipeline.selection import wanted
 from deepsort_ros.settings import Settings
-from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import Tracker
 from deepsort_ros.tracking import Tracks
 from deepsort_ros.tracking import TrackState
@@ -155,8 +153,7 @@ class Pipeline:
         features, crops = self._looks.describe(frame, detections, self._tracker, dt)
         stages['encode'] = time.perf_counter() - start
         start = time.perf_counter()
-        ground = self._on_the_ground(frame, detections)
-        tracks = self._tracker.update(detections, features, dt, frame.stamp, ground)
+        tracks = self._tracker.update(detections, features, dt, frame.stamp)
         self._looks.keep(tracks)
         stages['track'] = time.perf_counter() - start
         positions = None
@@ -170,15 +167,6 @@ class Pipeline:
         return FrameResult(
             tracks, self.session, reset, crops, ignored, stages, positions, confirmed,
             self._looks.limited)
-
-    def _on_the_ground(self, frame: Frame, detections: Detections) -> NDArray[np.float64] | None:
-        """Return how far tracks and detections are apart on the ground, where that is wanted."""
-        if self._world is None or not self._settings.ground_matching:
-            return None
-        ids, _, classes = self._tracker.boxes()
-        given = None if frame.given is None else frame.given.select(detections.index)
-        return self._world.distances(frame.view, frame.stamp, ids, classes, detections.tlwh,
-                                     detections.class_id, given)
 
     def _ahead(self, frame: Frame, dt: float, reset: bool) -> FrameResult:
         """Predict the tracks into an image without detections; only the camera is followed."""

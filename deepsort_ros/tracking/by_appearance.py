@@ -17,10 +17,6 @@ from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.stage import Observed
 from deepsort_ros.tracking.stage import Stage
 
-# Largest squared Mahalanobis distance on the ground of a match by appearance. The variances there
-# are cautious, so that this is wider than it looks.
-GROUND_GATE = 20.0
-
 # So few pairs are compared at once, whether they need to be or not.
 FEW = 64
 
@@ -81,9 +77,6 @@ class ByAppearance(Stage):
             first, second = inside
             cosine = self._gallery.toward_each(slot[first], features[column[second]])
             near = cosine >= least[first]
-            first, second, cosine = first[near], second[near], cosine[near]
-        if seen.ground is not None:
-            near = ~(seen.ground[featured[first], column[second]] > GROUND_GATE)
             first, second, cosine = first[near], second[near], cosine[near]
         if self._classes_count:
             same = self._of_class(slot[first], seen.classes[column[second]])

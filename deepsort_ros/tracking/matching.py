@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepsort_ros.tracking import association
 from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.by_appearance import ByAppearance
 from deepsort_ros.tracking.by_overlap import ByOverlap
@@ -16,10 +14,6 @@ from deepsort_ros.tracking.stage import TIME_TOLERANCE
 from deepsort_ros.tracking.table import TENTATIVE
 from deepsort_ros.tracking.table import TrackTable
 from deepsort_ros.tracking.votes import ClassVotes
-
-# Largest squared Mahalanobis distance on the ground of a match of a lost track. The variances
-# there are cautious, so that this is wider than it looks.
-GROUND_LIMIT = 4.0
 
 # Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
 LOW_SCORE_IOU_DISTANCE = 0.5
@@ -73,12 +67,6 @@ class Matcher(Stage):
             left = stages[-1].left
             free[stages[-1].row] = False
 
-        if seen.ground is not None:
-            stages.append(self._on_the_ground(
-                (free & within_age & ~recent).nonzero()[0], left, seen, seen.ground))
-            left = stages[-1].left
-            free[stages[-1].row] = False
-
         change = self._classes_count and self._share < 1.0
         if change and len(left):
             stages.append(self._overlap.of_another_class(
@@ -99,17 +87,3 @@ class Matcher(Stage):
                     seen_last.nonzero()[0], stages[-1].left, seen, limit))
         return Matching(np.concatenate([stage.row for stage in stages]),
                         np.concatenate([stage.column for stage in stages]), left)
-
-    def _on_the_ground(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
-                       seen: Observed, ground: NDArray[np.float64]) -> Matching:
-        """Match lost tracks by where on the ground they should be by now."""
-        if not len(candidates) or not len(left):
-            return Matching(candidates[:0], left[:0], left)
-        cost = np.nan_to_num(ground[np.ix_(candidates, left)], nan=2 * GROUND_LIMIT)
-        if self._classes_count:
-            other = ~self._of_class(self._table.slot[candidates][:, None], seen.classes[left])
-            cost[other] = 2 * GROUND_LIMIT
-        cost[self._overlap.compared(candidates, left, seen)] = 2 * GROUND_LIMIT
-        matching = association.assign(cost, GROUND_LIMIT)
-        return Matching(
-            candidates[matching.row], left[matching.column], left[matching.left])

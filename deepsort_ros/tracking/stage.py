@@ -34,8 +34,6 @@ class Observed:
     :param high: (N,) bool, those that may start a track.
     :param described: (N,) bool, those with a feature, all high.
     :param features: (N, D) float32 unit rows, or None when nothing is described.
-    :param ground: (M, N) squared Mahalanobis distances of tracks and detections on the ground, NaN
-        where unknown; None when there are none.
     """
 
     tlwh: NDArray[np.float64]
@@ -44,7 +42,6 @@ class Observed:
     high: NDArray[np.bool_]
     described: NDArray[np.bool_]
     features: NDArray[np.float32] | None
-    ground: NDArray[np.float64] | None = None
 
 
 class Stage:

@@ -133,8 +133,7 @@ class Tracker:
         return self._table.nbytes + self._gallery.nbytes + self._votes.nbytes
 
     def update(self, detections: Detections, features: NDArray[np.float32] | None,
-               dt: float = 1.0, stamp: int = 0,
-               ground: NDArray[np.float64] | None = None) -> Tracks:
+               dt: float = 1.0, stamp: int = 0) -> Tracks:
         """
         Take in the detections of the next image and return all tracks.
 
@@ -143,8 +142,6 @@ class Tracker:
             feature; None when there are none.
         :param dt: time steps since the last update, positive.
         :param stamp: of this image, reported in ``first_seen`` and ``last_seen``.
-        :param ground: (M, N) squared Mahalanobis distances on the ground of the tracks, in the
-            order of :meth:`boxes`, and the detections; NaN where unknown, None for none.
         :raises ValueError: a box, ``features`` or ``dt`` is not acceptable; nothing has changed.
         """
         described, features = checked(
@@ -162,8 +159,7 @@ class Tracker:
 
         high = detections.score >= self._config.high_score
         row, column, left = self._matcher.match(Observed(
-            detections.tlwh, measurement, classes, high, described & high, features,
-            ground))
+            detections.tlwh, measurement, classes, high, described & high, features))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
         table.kalman[:, row] = kalman.update(
             table.kalman.take(row, axis=1), measurement[column], form, noise)

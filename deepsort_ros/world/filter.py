@@ -50,10 +50,6 @@ class States:
                    np.zeros((count, 4, 4)), np.zeros(count), np.zeros(count),
                    np.zeros((count, 3, 3)))
 
-    def copy(self) -> States:
-        """Return states of their own."""
-        return States(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
-
     def follow(self, ids: NDArray[np.int64]) -> States:
         """Return the states of these tracks, ascending by id, in their order."""
         if len(ids) == len(self.id) and (ids == self.id).all():

@@ -20,9 +20,6 @@ from deepsort_ros.world.location import Source
 from deepsort_ros.world.transforms import NANOSECONDS
 from deepsort_ros.world.view import View
 
-# Standard deviation of a velocity, m/s, above which a track that is not seen could be anywhere.
-UNSURE = 1.5
-
 
 @dataclass(frozen=True)
 class WorldConfig:
@@ -178,39 +175,6 @@ class World:
             seen = depths(view, tlwh, self._kinds.look(class_id), self.config.plane)
             ahead = np.where(placed, ahead, seen)
         return np.where(np.isfinite(ahead), ahead, np.inf)
-
-    def distances(self, view: View | None, stamp: int, ids: NDArray[np.int64],
-                  class_id: NDArray[np.object_], tlwh: NDArray[np.float64],
-                  detected: NDArray[np.object_], given: Given | None = None,
-                  ) -> NDArray[np.float64] | None:
-        """
-        Return (M, N) squared Mahalanobis distances of tracks and boxes on the ground.
-
-        NaN where one has no position, or a track no velocity to speak of; None without a pose, or
-        without positions.
-
-        :param ids: (M,) of the tracks, ascending; :param class_id: (M,) their classes.
-        :param tlwh: (N, 4) of an image to come; :param detected: (N,) the classes in them.
-        :param given: what the N say of where they are.
-        """
-        if view is None or not self.config.positions or not len(ids) or not len(tlwh):
-            return None
-        states = self._states.follow(ids).copy()
-        kalman.predict(states, (stamp - self._stamp) / NANOSECONDS,
-                       self._kinds.look(class_id).acceleration)
-        if not self.config.depth:
-            view = View(view.camera, view.pose, view.base)
-        seen = locate(
-            view, tlwh, self._kinds.look(detected), self.config.plane, given=given)
-        spread = (states.covariance[:, None, :2, :2]
-                  + seen.white[None, :, :2, :2] + seen.same[None, :, :2, :2])
-        offset = seen.position[None, :, :2] - states.mean[:, None, :2]
-        sure = states.covariance[:, 2, 2] + states.covariance[:, 3, 3] <= UNSURE ** 2
-        known = (sure & (states.source > 0))[:, None] & (seen.source > 0)
-        far = np.full(known.shape, np.nan)
-        inverse = kalman.inverse(spread[known])
-        far[known] = np.einsum('pi,pij,pj->p', offset[known], inverse, offset[known])
-        return far
 
     def update(self, view: View | None, stamp: int, ids: NDArray[np.int64],
                class_id: NDArray[np.object_], matched: NDArray[np.bool_],

@@ -63,28 +63,3 @@ def test_without_tracks_there_is_nothing_to_move() -> None:
     tracker = Tracker(TrackerConfig())
     tracker.move(np.empty((0, 2, 3)))
     assert len(tracker.boxes()[0]) == 0
-
-
-# Distances on the ground
-
-def lost(ground: list[list[float]], features: bool = False) -> list[int]:
-    """Return the ids after a lost track and a detection elsewhere, so far apart on the ground."""
-    tracker = Tracker(TrackerConfig(n_init=1))
-    look = np.eye(1, 8, dtype=np.float32) if features else None
-    tracker.update(Detections.from_arrays([LEFT]), look)
-    tracker.update(Detections.empty(), None)
-    box = [105.0, 100, 40, 100] if features else RIGHT
-    tracks = tracker.update(Detections.from_arrays([box]), look, ground=np.array(ground))
-    return tracks.id[tracks.detection_index >= 0].tolist()
-
-
-def test_a_lost_track_matches_where_on_the_ground_it_should_be() -> None:
-    assert lost([[3.0]]) == [1]
-    assert lost([[5.0]]) == [2]
-    assert lost([[np.nan]]) == [2]
-
-
-def test_appearance_matches_nothing_that_is_far_away_on_the_ground() -> None:
-    assert lost([[3.0]], features=True) == [1]
-    assert lost([[np.nan]], features=True) == [1]
-    assert lost([[25.0]], features=True) == [2]

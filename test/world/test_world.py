@@ -187,18 +187,3 @@ def test_a_stack_of_views_is_read_from_left_to_right() -> None:
     # What stands left of the camera has a positive y.
     seen = view()
     assert project(seen, np.array(((10.0, 3.0, 0.0),)))[0, 0] < 640
-
-
-def test_distances_on_the_ground_are_small_for_the_same_and_large_for_others() -> None:
-    world = World(WorldConfig())
-    walk(world, 3.0, robot=0.0)
-    camera, places = view(), np.array(((10.0, 0.6), (14.0, 2.0)))
-    far = world.distances(camera, at(30), IDS, CLASSES, boxes_of(camera, places), CLASSES)
-    assert far is not None
-    assert (np.diag(far) < 2).all() and far[0, 1] > 6
-    assert world.distances(None, at(30), IDS, CLASSES, np.ones((1, 4)), CLASSES[:1]) is None
-    new = World(WorldConfig())
-    boxes = boxes_of(camera, places)
-    new.update(camera, at(0), IDS, CLASSES, np.ones(2, bool), boxes)
-    unsure = new.distances(camera, at(1), IDS, CLASSES, boxes, CLASSES)
-    assert unsure is not None and np.isnan(unsure).all()
