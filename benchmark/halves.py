@@ -28,7 +28,7 @@ from deepsort_ros.world import kinds
 
 HALVES = (('0001', '0007', '0011', '0017'), ('0004', '0009', '0013', '0019'))
 PERSON = kinds.PERSON
-# Hz, in place of half of the setting ``noise_rate`` where the camera is followed.
+# Hz, instead of half of the setting ``noise_rate`` where the camera is followed.
 NOISE_RATES = (50.0, 30.0, 20.0, 15.0, 10.0)
 
 
