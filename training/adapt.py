@@ -125,6 +125,17 @@ class Batches:
             for one in people]))
 
 
+def directions(feature: torch.Tensor, count: int) -> torch.Tensor:
+    """
+    Return the (count, D) principal directions of features (N, D), their largest part positive.
+
+    Without a rule a direction may point either way, depending on the order of the features.
+    """
+    axes = torch.linalg.svd(feature, full_matrices=False)[2][:count]
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    return axes * torch.sign(largest)
+
+
 def begin(start: OmniNetwork, architecture: OmniArchitecture, axes: torch.Tensor,
           crops: torch.Tensor) -> OmniNetwork:
     """Return the network that training starts with."""
@@ -151,10 +162,13 @@ def adapt(options: argparse.Namespace) -> None:
                          f'{architecture.features} features need at least as many')
     own = teach(options.start, crops, options.output, device)
     teachers = [teach(path, crops, options.output, device) for path in options.teacher]
-    axes = torch.linalg.svd(own, full_matrices=False)[2][:architecture.features]
+    axes = directions(own, architecture.features)
+    earlier = torch.load(options.weights, map_location='cpu') if options.weights else {}
+    # The last layer of those weights gives features along the directions it was trained with.
+    axes = earlier.get('axes', axes)
     network = begin(read_zoo(options.start), architecture, axes, crops)
     if options.weights:
-        network.load_state_dict(torch.load(options.weights, map_location='cpu')['state'])
+        network.load_state_dict(earlier['state'])
     network.to(device)
     average = copy.deepcopy(network)
     parameters = list(network.parameters())
@@ -169,12 +183,12 @@ def adapt(options: argparse.Namespace) -> None:
         network.load_state_dict(state['network'])
         average.load_state_dict(state['state'])
         optimizer.load_state_dict(state['optimizer'])
-        step = state['step']
+        axes, step = state.get('axes', axes), state['step']
 
     def save() -> None:
         partial = state_path.with_suffix('.partial')
         torch.save({'network': network.state_dict(), 'state': average.state_dict(),
-                    'optimizer': optimizer.state_dict(), 'step': step}, partial)
+                    'optimizer': optimizer.state_dict(), 'step': step, 'axes': axes}, partial)
         os.replace(partial, state_path)
 
     saved = time.monotonic()

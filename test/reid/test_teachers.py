@@ -1,6 +1,9 @@
 """Training taught by other networks: their features are kept, and the similarities are learnt."""
 import csv
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -48,6 +51,48 @@ def uninterrupted(people, teacher, tmp_path_factory):
     return output
 
 
+# Runs a command, and in one phase of a training says so and goes on when a signal has come.
+STOPPED = """
+import os
+import signal
+import sys
+from deepsort_ros.cli import main
+from deepsort_ros.reid import teachers
+from deepsort_ros.reid import training
+there, noted = os.pipe()
+os.set_blocking(noted, False)
+signal.set_wakeup_fd(noted)
+
+def until_a_signal_comes():
+    print('now', flush=True)
+    os.read(there, 1)
+
+encode, step = teachers.encode_crops, training._Run.step
+
+def stopped_encode(*arguments):
+    until_a_signal_comes()
+    return encode(*arguments)
+
+def stopped_step(self, done):
+    losses = step(self, done)
+    if done == 2:
+        until_a_signal_comes()
+    return losses
+
+if sys.argv[1] == 'teacher':
+    teachers.encode_crops = stopped_encode
+else:
+    training._Run.step = stopped_step
+raise SystemExit(main(sys.argv[2:]))
+"""
+
+
+def command(people, output, teacher):
+    return ['train', str(people), str(output), '--device', 'CPU', '--steps', '6', '--identities',
+            '2', '--crops', '2', '--held-out', '0', '--warmup-steps', '2', '--save-every', '100',
+            '--teacher', str(teacher)]
+
+
 def rows(output):
     with (output / 'log.csv').open(newline='') as stream:
         return list(csv.DictReader(stream))
@@ -71,6 +116,36 @@ def test_several_teachers_count_the_same(crops, teacher, tmp_path):
     np.testing.assert_allclose(
         both.similarity(chosen), (single[0].similarity(chosen) + single[1].similarity(chosen)) / 2,
         atol=1e-6)
+
+
+@pytest.mark.parametrize(('phase', 'steps'), [('teacher', 0), ('training', 3)])
+def test_a_process_ended_by_ctrl_c_in_either_phase_and_resumed_equals_an_uninterrupted_one(
+        people, teacher, uninterrupted, tmp_path, phase, steps):
+    process = subprocess.Popen(
+        [sys.executable, '-c', STOPPED, phase, *command(people, tmp_path, teacher)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=take_signals)
+    try:
+        while 'now' not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 1 and 'Traceback' not in error
+    assert 'interrupted' in error.splitlines()[-1]
+    assert len(rows(tmp_path)) == steps if steps else not (tmp_path / 'training.ckpt').exists()
+    assert len(list(tmp_path.glob('teacher.*.npy'))) == (steps > 0)
+    assert main([*command(people, tmp_path, teacher), *(['--resume'] if steps else [])]) == 0
+    assert rows(tmp_path) == rows(uninterrupted)
+    once, twice = (checkpoint.feature_parameters(folder / 'model.ckpt')
+                   for folder in (uninterrupted, tmp_path))
+    for name, value in once.items():
+        np.testing.assert_array_equal(twice[name], value, err_msg=name)
+
+
+def take_signals():
+    """Undo that a shell without job control has its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_features_are_computed_once(crops, teacher, tmp_path):
