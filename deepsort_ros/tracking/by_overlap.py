@@ -123,18 +123,20 @@ class ByOverlap(Claims):
     def by_reach(self, candidates: NDArray[np.int64], left: NDArray[np.int64],
                  seen: Observed) -> Matching:
         """
-        Match new tracks anywhere in their motion gates, where no other track wants the same.
+        Match tracks that are one image old in their motion gates, where no other wants the same.
 
-        The gate of what was seen once is wider: nothing is known of its velocity. It takes a
-        third detection at the same velocity to confirm the track.
+        The gate is wider than the paper's: nothing is known of their velocity. From then on it
+        is, and boxes must overlap where it takes the track.
+
+        :param candidates: new tracks; :param left: detections.
         """
+        candidates = candidates[self._table.age[candidates] == 2]
         if not len(candidates):
-            return Matching(candidates[:0], left[:0], left)
+            return Matching(candidates, left[:0], left)
         state = self._table.kalman.take(candidates, axis=1)
-        once = self._table.hits[candidates] == 1
         # What the velocity has added to the variance of the place.
-        added = state[3, once, :2] ** 2 / state[5, once, :2]
-        state[2, once, :2] += (SEEN_ONCE ** 2 - 1.0) * added
+        added = state[3, :, :2] ** 2 / state[5, :, :2]
+        state[2, :, :2] += (SEEN_ONCE ** 2 - 1.0) * added
         row, column = association.gate(state, seen.measurement[left], self._form)
         if self._classes_count:
             same = self._of_class(self._table.slot[candidates[row]], seen.classes[left[column]])

@@ -45,8 +45,9 @@ class TrackerConfig:
         more than this share of it; 1: always.
     :param rejoin: largest appearance distance, in shares of ``max_cosine_distance``, at which a
         track that is confirmed is a lost one that looks like it; 0: never.
-    :param reach: a new track may take a detection anywhere in its motion gate, though it overlaps
-        none, if no other track wants it: fast objects in few images.
+    :param reach: a track that is one image old may take a detection anywhere in its motion gate,
+        though it overlaps none, if no other track wants it: fast objects in few images. It does
+        not count towards ``n_init``: without an overlap, a track takes one detection more.
     :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
         images come, the less is known about the velocity of a track.
     """

@@ -1,9 +1,11 @@
 """The order of the stages in which tracks and detections find each other."""
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from deepsort_ros.tracking.association import Matching
+import numpy as np
+from numpy.typing import NDArray
+
 from deepsort_ros.tracking.by_appearance import ByAppearance
 from deepsort_ros.tracking.by_overlap import ByOverlap
 from deepsort_ros.tracking.config import TrackerConfig
@@ -17,6 +19,21 @@ from deepsort_ros.tracking.votes import ClassVotes
 
 # Largest 1 - IoU of a match with a low-score detection, as in ByteTrack.
 LOW_SCORE_IOU_DISTANCE = 0.5
+
+
+class Matches(NamedTuple):
+    """
+    What all stages of an image found.
+
+    :param row: (K,) matched track; :param column: (K,) its detection.
+    :param left: (L,) detections that may start a track.
+    :param by_reach: (J,) those of ``row`` that match without an overlap.
+    """
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    left: NDArray[np.int64]
+    by_reach: NDArray[np.int64]
 
 
 class Matcher(Stage):
@@ -37,7 +54,7 @@ class Matcher(Stage):
         self.settled = self._overlap.settled
         self.claims = self._overlap.claims
 
-    def match(self, seen: Observed) -> Matching:
+    def match(self, seen: Observed) -> Matches:
         """Return the matches of all stages, rows and detections, and the high ones left over."""
         table = self._table
         confirmed = table.state > TENTATIVE
@@ -62,10 +79,11 @@ class Matcher(Stage):
         left = stages[-1].left
         for stage in stages:
             free[stage.row] = False
+        reached = left[:0]
         if self._config.reach and len(left):
             stages.append(self._overlap.by_reach((free & ~confirmed).nonzero()[0], left, seen))
-            left = stages[-1].left
-            free[stages[-1].row] = False
+            reached, left = stages[-1].row, stages[-1].left
+            free[reached] = False
 
         change = self._classes_count and self._share < 1.0
         if change and len(left):
@@ -85,5 +103,5 @@ class Matcher(Stage):
                 limit = min(LOW_SCORE_IOU_DISTANCE, 1.0 - self._config.class_change_overlap)
                 stages.append(self._overlap.of_another_class(
                     seen_last.nonzero()[0], stages[-1].left, seen, limit))
-        return Matching(np.concatenate([stage.row for stage in stages]),
-                        np.concatenate([stage.column for stage in stages]), left)
+        return Matches(np.concatenate([stage.row for stage in stages]),
+                       np.concatenate([stage.column for stage in stages]), left, reached)

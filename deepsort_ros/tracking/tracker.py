@@ -158,12 +158,13 @@ class Tracker:
         table.detection_index[:] = -1
 
         high = detections.score >= self._config.high_score
-        row, column, left = self._matcher.match(Observed(
+        row, column, left, by_reach = self._matcher.match(Observed(
             detections.tlwh, measurement, classes, high, described & high, features))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
         table.kalman[:, row] = kalman.update(
             table.kalman.take(row, axis=1), measurement[column], form, noise)
         table.hits[row] += 1
+        table.hits[by_reach] -= 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
         remembered = described & high

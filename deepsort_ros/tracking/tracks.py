@@ -33,7 +33,8 @@ class Tracks:
     :param velocity: (M, 2) float64, of the box centre.
     :param covariance: (M, 4, 4) float64, of (cx, cy, vx, vy).
     :param age: (M,) int64, images since the first detection, which counts as 1.
-    :param hits: (M,) int64, images with a matched detection.
+    :param hits: (M,) int64, images with a matched detection; one that the track did not overlap
+        (``reach``) does not count.
     :param time_since_update: (M,) int64, images since the last match, 0 when matched now.
     :param first_seen: (M,) int64, stamp of the first detection.
     :param last_seen: (M,) int64, stamp of the last matched detection.

@@ -39,8 +39,11 @@ class NewerTracker(PaperTracker):
         matches += found
         left = sorted(left)
         if config.reach:
-            found = self.reached(free([t for t in recent if t.state == TENTATIVE]), left)
+            found = self.reached(
+                free([t for t in recent if t.state == TENTATIVE and t.age == 2]), left)
             matches += found
+            for track, _ in found:
+                track.hits -= 1
             left = [d for d in left if d not in [m for _, m in found]]
         return matches, left
 
@@ -52,12 +55,11 @@ class NewerTracker(PaperTracker):
                 if sum(t is other for other, _ in pairs) == sum(d == o for _, o in pairs) == 1]
 
     def reach(self, track, detection) -> float:
-        """Return the squared motion distance, of what was seen once with a wider variance."""
+        """Return the squared motion distance, with a wider variance: it was seen once."""
         f = track.filter
         _, spread = f.projected()
-        if track.hits == 1:
-            for k in (0, 1):
-                spread[k, k] += (3.0 ** 2 - 1) * f.P[k, k + 4] ** 2 / f.P[k + 4, k + 4]
+        for k in (0, 1):
+            spread[k, k] += (3.0 ** 2 - 1) * f.P[k, k + 4] ** 2 / f.P[k + 4, k + 4]
         away = self.measured[detection] - f.x[:4]
         return float(away @ np.linalg.inv(spread) @ away)
 

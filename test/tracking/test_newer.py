@@ -157,6 +157,20 @@ def test_a_fast_object_in_few_images_is_confirmed(width, height, speed, looks) -
         assert tracks.state.tolist() == [state]
 
 
+def test_what_the_gate_admits_once_must_overlap_from_then_on() -> None:
+    tracker = Tracker(TrackerConfig(reach=True, pace=6.0, **NEW))
+    for left, ids in ((500.0, [1]), (600.0, [1]), (570.0, [2]), (670.0, [2]), (770.0, [2])):
+        tracks = tracker.update(Detections.from_arrays([[left, 100.0, 30.0, 60.0]]), None)
+        assert tracks.id.tolist() == ids
+
+
+def test_a_match_without_an_overlap_does_not_confirm() -> None:
+    tracker = Tracker(TrackerConfig(reach=True, pace=6.0, **NEW))
+    for left, hits, state in ((500.0, 1, 1), (600.0, 1, 1), (700.0, 2, 1), (800.0, 3, 2)):
+        tracks = tracker.update(Detections.from_arrays([[left, 100.0, 30.0, 60.0]]), None)
+        assert (tracks.hits.tolist(), tracks.state.tolist()) == ([hits], [state])
+
+
 def test_of_two_that_may_have_moved_so_far_neither_is_taken() -> None:
     tracker = Tracker(TrackerConfig(reach=True, pace=6.0, **NEW))
     for boxes in ([[500.0, 100, 30, 60]], [[600.0, 100, 30, 60], [400.0, 100, 30, 60]]):
