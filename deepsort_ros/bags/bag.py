@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deepsort_ros.bags.doubts import Doubts
 from deepsort_ros.bags.reader import BagReader
 from deepsort_ros.bags.reader import WorldSource
 from deepsort_ros.bags.storage import BagError
@@ -72,6 +73,7 @@ def convert(source: Path, target: Path, settings: Settings,
     ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline, stamps = Pipeline(settings, encoder), Stamps()
+    doubts = Doubts(settings.detections_delay)
     with _open(source, settings, image_topic, detections_topic, world) as bag, \
             TrackWriter(target, tracks_topic, version) as writer:
         inputs: WorldInputs[tuple[int, Any, Any]] = WorldInputs(settings, bag.image.name)
@@ -94,6 +96,7 @@ def convert(source: Path, target: Path, settings: Settings,
             lacking.update(tracked.world_problems.keys())
             summary.world_problems.update(tracked.world_problems)
             summary.image_errors += tracked.image_error is not None
+            doubts.tracked(tracked)
             if tracked.message is None:
                 late += 1
                 return
@@ -122,7 +125,8 @@ def convert(source: Path, target: Path, settings: Settings,
                 if inputs.take(role, message):
                     release(now)
                     continue
-                stamp, _ = stamps.of(message, received)
+                stamp, missing = stamps.of(message, received)
+                doubts.message(role, stamp, missing)
                 if role == 'detections':
                     summary.detections += 1
                     pair = pairer.add_detections(stamp, message, now)
@@ -131,12 +135,16 @@ def convert(source: Path, target: Path, settings: Settings,
                     pair = pairer.add_image(stamp, (received, message), now)
                 unanswered(pairer.passed(), now)
                 if pair is not None:
+                    doubts.pair(pair[0][1], pair[1])
                     offer(*pair[0], pair[1], now)
             assume_empty(math.inf)
             release(math.inf)
         except KeyboardInterrupt:
             summary.interrupted = True
-        summary.damage, summary.notes = bag.damage() if not summary.interrupted else '', bag.notes
+        damage = [] if summary.interrupted else [bag.damage(), doubts.unreadable()]
+        summary.damage = '; '.join(text for text in damage if text)
+        summary.notes = [*bag.notes, *doubts.sentences(pairer.rhythm.image_interval)]
+        summary.apart = doubts.apart()
     counts = pairer.counts
     dropped = {
         'image_without_detections': counts.image_without_detections,

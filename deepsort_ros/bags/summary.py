@@ -20,6 +20,7 @@ class BagSummary:
     :param encoder_error: why features are missing from some frame on.
     :param damage: what of the bag could not be read, empty when all was.
     :param notes: what was assumed about the bag, a sentence each.
+    :param apart: how far the first stamps of both topics are apart, where it is far.
     :param interrupted: Ctrl-C ended it; what is written so far is a whole bag.
     :param world: images whose camera motion was followed, without a pose, with one that jumped.
     :param without: images that lacked an input of the world, by input; :param world_problems: why
@@ -39,6 +40,7 @@ class BagSummary:
     encoder_error: str | None = None
     damage: str = ''
     notes: list[str] = field(default_factory=list)
+    apart: str = ''
     interrupted: bool = False
     seconds: float = 0.0
     world: dict[str, int] = field(default_factory=dict)
@@ -51,4 +53,4 @@ class BagSummary:
         if self.frames or self.interrupted:
             return ''
         return (f'no image has detections of its stamp, so there are no tracks ({self.images} '
-                f'images, {self.detections} detection messages)')
+                f'images, {self.detections} detection messages){self.apart}')
