@@ -60,7 +60,7 @@ def of_camera(message, name):
      '30 detections messages have a stamp of zero: the stamp of the image before them'),
     (None, lambda m: restamped(m, 0.05), 0, 'the detector sets stamps of its own'),
     (None, lambda m: restamped(m, 3600), 1, 'are stamped 3600.0 s after the first image'),
-    (encoded, None, 1, "30 images cannot be read and were tracked by motion alone (encoding: "
+    (encoded, None, 1, '30 images cannot be read and were tracked by motion alone (encoding: '
      "'yuv444'"),
     (None, scaled, 0, 'lie outside their image: does the detector see images of another size?'),
     (None, lambda m: of_camera(m, 'rear'), 0,
