@@ -24,9 +24,11 @@ def test_the_shapes_are_those_of_the_cell():
 
 def test_every_layer_is_folded_into_weight_and_bias():
     folded = fold(random_parameters())
-    own = AppearanceNetwork(folded=True).parameters_dict()
-    assert {name: value.shape for name, value in folded.items()} == {
-        name: tuple(p.shape) for name, p in own.items()}
+    layers = {layer for layer, _ in MODELZOO.norms}
+    assert set(folded) == {f'{layer}.{part}' for layer in layers for part in ('weight', 'bias')}
+    for layer in layers:
+        assert folded[f'{layer}.weight'].shape == MODELZOO.shapes[f'{layer}.weight']
+        assert folded[f'{layer}.bias'].shape == MODELZOO.shapes[f'{layer}.weight'][:1]
 
 
 def test_a_checkpoint_is_recognised_by_the_names_of_its_parameters():
