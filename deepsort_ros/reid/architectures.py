@@ -151,6 +151,62 @@ MODELZOO = Architecture(
     MODELZOO_NORMS, _build_modelzoo)
 
 
+# Of the network bundled earlier: channels of the first convolution; of each stage its channels,
+# its blocks and the stride of the first; channels of the 1x1 convolution that is averaged.
+POOLED_STEM = 32
+POOLED_STAGES = ((32, 1, 1), (96, 2, 2), (208, 2, 2))
+POOLED_LAST = 384
+
+
+def _pooled_blocks() -> Iterator[tuple[str, int, int, int]]:
+    """Yield name, inputs, outputs and stride of every block."""
+    inputs = POOLED_STEM
+    for stage, (outputs, blocks, stride) in enumerate(POOLED_STAGES, 1):
+        for block in range(blocks):
+            yield f'layer{stage}.{block}', inputs, outputs, 1 if block else stride
+            inputs = outputs
+
+
+def _pooled_shapes() -> dict[str, Shape]:
+    shapes = {'conv.weight': (POOLED_STEM, 3, 3, 3), **_norm_shapes('norm', POOLED_STEM)}
+    for block, inputs, outputs, stride in _pooled_blocks():
+        for number, channels in ((1, inputs), (2, outputs)):
+            shapes[f'{block}.conv{number}.weight'] = (outputs, channels, 3, 3)
+            shapes |= _norm_shapes(f'{block}.bn{number}', outputs)
+        if stride != 1:
+            shapes[f'{block}.downsample.0.weight'] = (outputs, inputs, 1, 1)
+            shapes |= _norm_shapes(f'{block}.downsample.1', outputs)
+    shapes['last.0.weight'] = (POOLED_LAST, POOLED_STAGES[-1][0], 1, 1)
+    shapes |= _norm_shapes('last.1', POOLED_LAST)
+    return shapes | {'dense.weight': (128, POOLED_LAST), 'dense.bias': (128,)}
+
+
+def _pooled_norms() -> Iterator[tuple[str, str]]:
+    yield 'conv', 'norm'
+    for block, _, _, stride in _pooled_blocks():
+        yield from ((f'{block}.conv{i}', f'{block}.bn{i}') for i in (1, 2))
+        if stride != 1:
+            yield f'{block}.downsample.0', f'{block}.downsample.1'
+    yield 'last.0', 'last.1'
+
+
+def _build_pooled(graph: Graph, x: str) -> str:
+    x = graph.relu(graph.convolution('conv', x, 2))
+    for block, _, _, stride in _pooled_blocks():
+        y = graph.relu(graph.convolution(f'{block}.conv1', x, stride))
+        y = graph.convolution(f'{block}.conv2', y)
+        if stride != 1:
+            x = graph.convolution(f'{block}.downsample.0', x, stride)
+        x = graph.relu(graph.add(x, y))
+    x = graph.relu(graph.convolution('last.0', x))
+    return graph.dense('dense', graph.flatten(graph.average_pool(x)))
+
+
+POOLED = Architecture(
+    'pooled residual network', 128, 64, 128, _pooled_shapes(), tuple(_pooled_norms()),
+    _build_pooled)
+
+
 @dataclass(frozen=True)
 class OmniStage:
     """
@@ -256,7 +312,7 @@ def _build_omni(graph: Graph, x: str) -> str:
 
 OMNI = Architecture(
     'omni-scale network', 128, 64, 128, _omni_shapes(), (), _build_omni)
-ARCHITECTURES = (MODELZOO, OMNI)
+ARCHITECTURES = (MODELZOO, POOLED, OMNI)
 
 
 def recognise(names: Collection[str]) -> Architecture:
