@@ -62,8 +62,8 @@ CONSTANTS: dict[str, tuple[Callable[[float], None], float, tuple[float, ...], st
     'WHITE': (set_white, kalman.WHITE, (1.0, 2.0, 4.0, 8.0), 'nll'),
     'PITCH [deg]': (set_pitch, float(np.degrees(ground.PITCH)), (0.15, 0.35, 0.7), 'nll'),
     'KERB [m]': (set_kerb, ground.KERB, (0.05, 0.10, 0.20), 'nll'),
-    'height_share': (set_height, PERSON.height_share, (0.03, 0.06, 0.10), 'nll'),
-    'acceleration': (set_acceleration, PERSON.acceleration, (0.3, 0.6, 1.0, 2.0), 'velocity')}
+    'height_share': (set_height, PERSON.height_share, (0.06, 0.10, 0.15), 'nll'),
+    'acceleration': (set_acceleration, PERSON.acceleration, (0.15, 0.3, 0.6, 1.0), 'velocity')}
 
 
 def judged(drives: dict[str, Drive], names: tuple[str, ...]) -> dict[str, float]:
