@@ -110,7 +110,7 @@ class Drive:
     def status(self, words: str) -> None:
         """Wait for a diagnostic of the world that has these words."""
         self.diagnostics.clear()
-        self.graph.spin_until(lambda: any(words in s.message for s in self.world_status()), 20.0,
+        self.graph.spin_until(lambda: any(words in s.message for s in self.world_status()), live.WAIT,
                               f'diagnostics with {words!r}')
 
 
