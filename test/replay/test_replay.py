@@ -90,7 +90,8 @@ def passes(bag, settings, tmp_path_factory, domain):
     rclpy.init(context=context, domain_id=domain)
     player = Player(context=context)
     try:
-        player.wait_for_tracker(60.0)
+        node.wait_for('active:')
+        player.wait_for_tracker(live.WAIT)
         played = []
         for _ in range(2):
             with BagReader(bag) as reader:

@@ -123,6 +123,13 @@ def kill_all() -> None:
     _processes.clear()
 
 
+def refused(log: str, transition: int) -> bool:
+    """Return whether a log says that an active node refused a transition."""
+    # From Kilted on rclpy refuses it itself.
+    return (f'transition {transition} is refused in state active' in log
+            or f'Unable to start transition {transition} from' in log)
+
+
 class Graph:
     """Test publishers, subscribers and clients on the node's domain."""
 

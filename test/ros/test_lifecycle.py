@@ -54,8 +54,8 @@ def under_sim_time(start_node, graph):
 
     rclpy subscribes to /clock as one of the first things of a node. On a busy machine Kilted's DDS
     announced that subscription to no one in 1 of 92 starts, and all others of that node. There
-    such a node is started once more. The cause is not known: of 600 bare nodes under sim time, half
-    of them without the type lookup of Fast DDS 3, all were found at loads of 10 to 18.
+    such a node is started once more. The cause is not known: of 600 bare nodes under sim time,
+    half of them without the type lookup of Fast DDS 3, all were found at loads of 10 to 18.
     """
     for last in ((False, True) if distribution() == 'kilted' else (True,)):
         node = start_node(appearance='off', n_init=1, use_sim_time='true')
