@@ -420,8 +420,9 @@ def dead(bench: Bench) -> None:
 
     def recovered():
         array, = bench.tracking.track(boxes=BOXES)
-        assert sum(t.detection_index >= 0 for t in array.tracks) == 2
-        return bench.log().count('the appearance network works again') > before
+        # On a busy machine detections may come after assume_empty_after.
+        tracked = sum(t.detection_index >= 0 for t in array.tracks) == 2
+        return tracked and bench.log().count('the appearance network works again') > before
     before = bench.log().count('the appearance network works again')
     bench.graph.spin_until(recovered, live.LOADING)
     assert 'it is reloaded' in bench.log()
