@@ -1,4 +1,4 @@
-"""What is strange about the messages of a bag is said, as the node says it live."""
+"""What is strange about the messages of a bag is reported, as the node says it live."""
 import copy
 import itertools
 
