@@ -17,7 +17,7 @@ def adapt(monkeypatch):
 
 @pytest.fixture
 def features():
-    """Return features (400, 256) that vary most along some directions."""
+    """Return 400 features of length 256 that vary most along some directions."""
     generator = np.random.default_rng(1)
     spread = np.geomspace(1, 0.01, 256)
     turned = np.linalg.qr(generator.normal(size=(256, 256)))[0]
