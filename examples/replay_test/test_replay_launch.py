@@ -3,8 +3,8 @@ The same by launch_testing: ``launch_test test_replay_launch.py``.
 
 The node is started by your launch file's own action, so that remappings are tested too.
 
-Not run by this project: launch_testing is in no package registry, so only its names were looked
-up. ``test_replay.py`` beside it does the same by pytest, and is run.
+This project has not run it: launch_testing is in no package registry. ``test_replay.py`` beside it
+does the same by pytest, and is run.
 """
 import os
 import unittest
