@@ -41,7 +41,8 @@ def growth(samples: list[Sample]) -> list[str]:
     found = [f'memory: {grown:.1f} MiB in {span} frames'] if grown > max(ROOM, LEAK * span) else []
     early, late = warm[:len(warm) // 2], warm[len(warm) // 2:]
     for name in ('files', 'threads'):
-        before, after = (max(getattr(s, name) for s in part) for part in (early, late))
+        # The fewest: a network that is being loaded holds a file and a thread for a moment.
+        before, after = (min(getattr(s, name) for s in part) for part in (early, late))
         if after > before:
             found.append(f'{name}: {before}, then {after}')
     return found
