@@ -1,6 +1,5 @@
 """Diagnostics say in words what is wrong, and OK only when nothing is."""
 import dataclasses
-import time
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -16,16 +15,6 @@ FINE = Situation(
     publishers={'image': 1, 'detections': 1}, pairing=PairingCounts(), waiting_pairs=0, queue=0,
     session=0, appearance_mode='always', appearance={'device': 'CPU', 'model': 'bundled'},
     appearance_error=None)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Return a steady clock that the test moves."""
-    class Clock:
-        now = 1000.0
-
-    monkeypatch.setattr(time, 'monotonic', lambda: Clock.now)
-    return Clock
 
 
 def running(monitor, clock, seconds):

@@ -1,6 +1,4 @@
 """When no detection ever becomes a track, the reason is named."""
-import time
-
 import numpy as np
 import pytest
 
@@ -10,15 +8,6 @@ from deepsort_ros.ros.health.graph import Crowd
 from deepsort_ros.ros.health.results import Results
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import Detections
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-    monkeypatch.setattr(time, 'monotonic', lambda: Clock.now)
-    return Clock
 
 
 def seen(clock, settings: Settings, score: float = 0.9, height: float = 60,
