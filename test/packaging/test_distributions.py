@@ -16,6 +16,7 @@ The tables hold what was looked up, and how:
   release before it, stands in.
 * launch and launch_ros: ``launch_ros/substitutions`` at 0331a2e4, ``launch/actions`` at
   03c79ae9 (newer than Kilted).
+* Messages: ``test_message_fields.py``.
 * OpenCV: 4.5.4, which Ubuntu 22.04 has; ``make test-oldest`` runs with it.
 
 Neither Humble nor Lyrical was run. What the code uses of ROS and the tables lack has to be looked
