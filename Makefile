@@ -1,7 +1,7 @@
 # Everything from nothing: "make help" lists the targets.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test test-oldest test-mindspore lint coverage figures docs demo clean
+.PHONY: help env test test-oldest test-mindspore test-training lint coverage figures docs demo clean
 
 # The environment is complete in itself: a ROS 2 sourced in this shell takes no part.
 unexport PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH ROS_DISTRO
@@ -89,6 +89,13 @@ test-mindspore: ## Run the tests of the network with another MindSpore: VERSION=
 	@python -m pip install -qq --no-deps -r requirements/trackeval.txt
 	@DEEPSORT_REFERENCE_PYTHON=$(wildcard $(CURDIR)/$(VENV)/bin/python) \
 	  python -m pytest $(MINDSPORE_TESTS)
+
+test-training: ## Run the tests of training/, which need PyTorch and OpenVINO.
+	$(call environment,.venv-training,$(PYTHON),requirements/mindspore-new.txt \
+	  requirements/training.txt mindspore==2.10.0)
+	@python -m pip install -qq --no-deps -r requirements/trackeval.txt
+	@python -m pytest test/reid/test_adapt.py test/reid/test_omni_network.py \
+	  test/reid/test_teachers.py
 
 lint: env ## Run the linters and the type checker alone.
 	@echo 'Linters and type checker'

@@ -18,11 +18,12 @@ from deepsort_ros.mot.tracking import StoredFeatures
 from deepsort_ros.reid.files import BUNDLED
 from deepsort_ros.reid.files import HUB
 from deepsort_ros.reid.files import resolve
+from deepsort_ros.reid.foreign import foreign_suffix
 from deepsort_ros.tracking import TrackState
 
 BAG_SUFFIXES = ('.mcap', '.db3', '.sqlite3')
 KINDS = {'.ckpt': 'appearance network checkpoint', '.mindir': 'MindIR model',
-         '.onnx': 'ONNX model'}
+         '.onnx': 'ONNX model', '.xml': 'OpenVINO model'}
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def describe(path: Path) -> dict[str, Any]:
         return _bag(path)
     if path.is_dir():
         return _sequence(path)
-    if path.suffix in KINDS:
+    if path.suffix.lower() in KINDS or foreign_suffix(path):
         return _model(path)
     if path.suffix == '.npy':
         return _features(path)
@@ -105,6 +106,8 @@ def _model(path: Path) -> dict[str, Any]:
     if model.parameters is not None:
         content['tensors'] = len(model.parameters)
         content['parameters'] = sum(int(value.size) for value in model.parameters.values())
+    if model.output:
+        content['output'] = model.output
     content['images_per_call'] = model.batch or 'any number'
     for name in KEYS:
         value = getattr(model, name)

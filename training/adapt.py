@@ -26,6 +26,7 @@ import torch
 from torch.nn import functional
 
 from training.data import CropSet
+from training.footage import poor
 from training.judge import features
 from training.judge import normalise
 from training.judge import retrieval
@@ -200,7 +201,10 @@ def adapt(options: argparse.Namespace) -> None:
                 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
         similarity = torch.stack([
             taught[rows] @ taught[rows].T for taught in [own, *teachers]]).mean(0)
-        feature = network(normalise(vary(crops[rows].float() / 255).to(device)))
+        seen = vary(crops[rows].float() / 255)
+        if options.footage:
+            seen = poor(seen, options.each)
+        feature = network(normalise(seen.to(device)))
         loss = losses(feature @ axes.to(device), own[rows].to(device), similarity.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -232,6 +236,8 @@ def main() -> None:
     parser.add_argument('--weights', type=Path, help='state.pt of an earlier run to begin with')
     parser.add_argument('--late', action='store_true',
                         help='halve the map behind the second stage, not behind the first')
+    parser.add_argument('--footage', action='store_true',
+                        help='show the network coarse, blurred, dark and half hidden crops')
     parser.add_argument('--steps', type=int, default=1000)
     parser.add_argument('--people', type=int, default=16)
     parser.add_argument('--each', type=int, default=4)

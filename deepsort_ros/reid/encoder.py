@@ -230,10 +230,10 @@ class Encoder:
         normalise(self._crops[:size], self.model.color_order == 'bgr', self._planes[:size],
                   self._scale, self._offset)
         raw = self._run(bucket)[:size]
-        if size and not np.isfinite(raw).all(axis=1).any():
-            raise ModelError(f'{self.model.path}: all {size} features are NaN or infinite; is the '
-                             'file damaged, or the normalisation another?')
         length = np.sqrt(np.sum(raw * raw, axis=1, keepdims=True))
+        if size and not (np.isfinite(length) & (length > 0)).any():
+            raise ModelError(f'{self.model.path}: all {size} features are NaN, infinite or zero; '
+                             'is the file damaged, or the normalisation another?')
         return np.asarray(raw / np.maximum(length, np.float32(1e-12)), dtype=np.float32)
 
     def _run(self, bucket: int) -> NDArray[np.float32]:

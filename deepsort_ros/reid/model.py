@@ -23,6 +23,8 @@ from deepsort_ros.reid.architectures import recognise
 from deepsort_ros.reid.files import ModelError
 from deepsort_ros.reid.files import resolve
 from deepsort_ros.reid.files import sha256
+from deepsort_ros.reid.foreign import foreign_content
+from deepsort_ros.reid.foreign import foreign_suffix
 from deepsort_ros.reid.mindir_file import read_mindir
 from deepsort_ros.reid.onnx_file import read_onnx
 from deepsort_ros.reid.onnx_graph import METADATA_KEY
@@ -65,6 +67,7 @@ class Model:
     :param feature_size: length of a feature; 0: known once the model has run.
     :param max_cosine_distance: recommended for the tracker; 0: the model says nothing.
     :param architecture: name; :param source: where the model is from; '' when unknown.
+    :param output: name of the output of a graph that is the feature.
     :param origin: where each of these values comes from.
     :param parameters: of a checkpoint, by name, as they were read.
     """
@@ -83,6 +86,7 @@ class Model:
     max_cosine_distance: float = 0.0
     architecture: str = ''
     source: str = ''
+    output: str = ''
     origin: Mapping[str, str] = field(default_factory=dict)
     parameters: Parameters | None = field(default=None, repr=False, compare=False)
 
@@ -107,13 +111,16 @@ def read_model(model: str, color_order: str = 'auto', normalisation: str = 'auto
     :raises ModelError: no such file, not a model, or one whose shapes fit no rule.
     """
     path = resolve(model)
-    if path.suffix == CHECKPOINT:
-        found = _of_checkpoint(path)
-    elif path.suffix in READERS:
-        found = _of_graph(path, READERS[path.suffix](path))
-    else:
+    kind = path.suffix.lower()
+    if kind not in (CHECKPOINT, *READERS):
+        hint = foreign_suffix(path)
         raise ModelError(f'model: {path}: the suffix is not one of {CHECKPOINT}, '
-                         f'{", ".join(READERS)}')
+                         f'{", ".join(READERS)}{hint and ": "}{hint}')
+    held = foreign_content(path)
+    if held:
+        raise ModelError(f'model: {path} is not what its suffix says, but {held}')
+    found = (_of_checkpoint(path) if kind == CHECKPOINT
+             else _of_graph(path, kind, READERS[kind](path)))
     changes: dict[str, Any] = {}
     if color_order != 'auto':
         changes['color_order'] = color_order
@@ -215,10 +222,10 @@ def _of_checkpoint(path: Path) -> Model:
     return Model(path, CHECKPOINT, digest, **values, origin=origin, parameters=parameters)
 
 
-def _of_graph(path: Path, signature: Signature) -> Model:
+def _of_graph(path: Path, kind: str, signature: Signature) -> Model:
     said, origin = _described(path, signature.metadata.get(METADATA_KEY, ''))
     values = dict(said)
-    if path.suffix == OPENVINO:
+    if kind == OPENVINO:
         # As the networks of the Open Model Zoo take images.
         mean, std = NORMALISATIONS['none']
         values = {'color_order': 'bgr', 'mean': mean, 'std': std, **said}
@@ -248,7 +255,7 @@ def _of_graph(path: Path, signature: Signature) -> Model:
         origin.setdefault('feature_size', FILE)
     for name in ('color_order', 'mean', 'std'):
         origin.setdefault(name, ASSUMED)
-    return Model(path, path.suffix, sha256(path), batch=shape[0],
+    return Model(path, kind, sha256(path), batch=shape[0], output=signature.output_name,
                  **{**values, 'layout': layout}, origin=origin)
 
 
@@ -277,4 +284,7 @@ def _feature_size(path: Path, signature: Signature) -> int:
     if len(shape) < 2 or any(size not in (0, 1) for size in shape[2:]):
         raise ModelError(f'{path}: output {signature.output_name} of shape '
                          f'{signature.shown_output} is not (N, D), one feature for each image')
+    if shape[1] == 1:
+        raise ModelError(f'{path}: output {signature.output_name} of shape '
+                         f'{signature.shown_output} is one number for each image, no feature')
     return shape[1]

@@ -14,7 +14,7 @@ from deepsort_ros.reid.signature import Signature
 from deepsort_ros.reid.signature import signature
 
 # TensorProto.DataType.
-TYPES = {1: 'float32', 2: 'uint8', 3: 'int8', 6: 'int32', 7: 'int64', 10: 'float16',
+TYPES = {1: 'float32', 2: 'uint8', 3: 'int8', 6: 'int32', 7: 'int64', 9: 'bool', 10: 'float16',
          11: 'float64', 16: 'bfloat16'}
 
 

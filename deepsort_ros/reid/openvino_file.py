@@ -9,7 +9,8 @@ from deepsort_ros.reid.signature import Port
 from deepsort_ros.reid.signature import Signature
 from deepsort_ros.reid.signature import signature
 
-TYPES = {'FP32': 'float32', 'f32': 'float32', 'FP16': 'float16', 'f16': 'float16'}
+TYPES = {'FP32': 'float32', 'f32': 'float32', 'FP16': 'float16', 'f16': 'float16',
+         'I64': 'int64', 'I32': 'int32', 'U8': 'uint8'}
 
 
 def weights_beside(path: Path) -> Path:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from deepsort_ros.reid.files import ModelError
 
+WHOLE = ('uint8', 'int8', 'int32', 'int64', 'bool')
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -59,9 +61,10 @@ def signature(path: Path, inputs: Sequence[Port], outputs: Sequence[Port],
     """
     Return the signature of a graph of one image input.
 
-    Of several outputs the first counts that is (N, D).
+    Of several outputs the first counts that is (N, D), of any float type.
 
-    :raises ModelError: another number of inputs, or an input that is no batch of images.
+    :raises ModelError: another number of inputs, one that is no batch of images, or an output
+        of whole numbers.
     """
     listed = ', '.join(f'{port.name} {shown(port.shape)}' for port in inputs) or 'none'
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
@@ -73,6 +76,10 @@ def signature(path: Path, inputs: Sequence[Port], outputs: Sequence[Port],
                          'float16')
     if not outputs:
         raise ModelError(f'{path}: has no output')
-    features = next((port for port in outputs if len(port.shape) == 2), outputs[0])
+    floats = [port for port in outputs if port.kind not in WHOLE] or outputs
+    features = next((port for port in floats if len(port.shape) == 2), floats[0])
+    if features.kind in WHOLE:
+        raise ModelError(f'{path}: its output {features.name} gives {features.kind}, not float32 '
+                         'or float16')
     return Signature(images.name, images.shape, features.name, features.shape, images.kind,
                      metadata)

@@ -54,7 +54,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """
     if not path.is_file():
         raise CheckpointError(f'{path} is not a file')
-    if path.suffix != '.ckpt':
+    if path.suffix.lower() != '.ckpt':
         raise CheckpointError(f'{path}: a MindSpore checkpoint is named *.ckpt')
     content = path.read_bytes()
     if content[-CHECKSUM_SIZE:].startswith(CHECKSUM):

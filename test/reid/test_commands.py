@@ -134,8 +134,13 @@ WRONG = {
         'shape (N, 7, 8, 8) is not (N, D), one feature for each image'),
     'no ONNX': (lambda folder: written(folder, 'm.onnx', b'a text'), 'm.onnx'),
     'no MINDIR': (lambda folder: written(folder, 'm.mindir', b'a text'), 'm.mindir'),
+    'one number': (
+        lambda folder: shaped(folder, ['N', 3, 64, 64], ['N', 1]), 'm.onnx: output y of '
+        'shape (N, 1) is one number for each image, no feature'),
+    'a model of PyTorch': (lambda folder: written(folder, 'm.pt', b'PK'), 'm.pt: the suffix'),
+    'no OpenVINO': (lambda folder: written(folder, 'm.xml', b''), 'm.xml is not a model of'),
     'no file': (lambda folder: folder / 'none.onnx', 'none.onnx'),
-    'another suffix': (lambda folder: written(folder, 'm.pth', b''), 'm.pth')}
+    'another suffix': (lambda folder: written(folder, 'm.net', b''), 'm.net')}
 
 
 @pytest.mark.parametrize('wrong', WRONG)
@@ -178,6 +183,7 @@ def test_info_tells_all_about_a_model_and_where_it_is_from(tmp_path, capsys):
     assert (found['kind'], found['images_per_call']) == ('ONNX model', 4)
     assert (found['height'], found['width'], found['layout']) == (256, 128, 'NHWC')
     assert (found['feature_size'], found['color_order'], found['source']) == (512, 'bgr', None)
+    assert found['output'] == 'feature'
     assert found['origin'] == {'max_cosine_distance': 'file beside it', 'mean': 'assumed',
                                'std': 'assumed'}
     assert found['engines'] == {'onnxruntime': 'installed'}

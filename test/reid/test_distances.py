@@ -129,4 +129,4 @@ def test_a_model_that_makes_no_numbers_is_refused(tmp_path, people, capsys):
     model.graph.node.append(onnx.helper.make_node('Div', ['zero', 'zero'], ['mean']))
     onnx.save(model, path)
     assert main(['evaluate-reid', str(people), '--model', str(path)]) == 2
-    assert 'm.onnx: all 24 features are NaN or infinite' in capsys.readouterr().err
+    assert 'm.onnx: all 24 features are NaN, infinite or zero' in capsys.readouterr().err

@@ -156,6 +156,38 @@ def test_a_graph_onnx_runtime_cannot_load_is_refused_by_name(tmp_path):
         Encoder.create(str(path), 'CPU')
 
 
+@pytest.mark.parametrize('fault, says', [
+    ('weights', 'External data path does not exist: .*; put the file with its weights beside it'),
+    ('opset', 'Opset 99 is under development.*; export it with an older opset'),
+    ('version', r'm.onnx: onnxruntime cannot load it: Unsupported model IR version: 99, .*'
+     '; export it with an older opset')])
+def test_what_helps_is_said_of_a_graph_onnx_runtime_cannot_load(tmp_path, fault, says):
+    path = random_model(tmp_path / 'm.onnx')
+    model = onnx.load(path)
+    if fault == 'weights':
+        onnx.save(model, path, save_as_external_data=True, location='w.bin', size_threshold=0)
+        (tmp_path / 'w.bin').unlink()
+    elif fault == 'opset':
+        model.opset_import[0].version = 99
+        onnx.save(model, path)
+    else:
+        model.ir_version = 99
+        onnx.save(model, path)
+    with pytest.raises(ModelError, match=says) as refused:
+        Encoder.create(str(path), 'CPU')
+    assert 'onnxruntime_src' not in str(refused.value)
+
+
+def test_features_that_are_all_zero_are_refused(tmp_path, image):
+    path = random_model(tmp_path / 'm.onnx')
+    model = onnx.load(path)
+    weight = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(0 * weight, 'weight'))
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match='all 8 features are NaN, infinite or zero'):
+        Encoder.create(str(path), 'CPU').encode(image, np.tile(BOXES[:1], (8, 1)))
+
+
 def test_a_mindir_that_mindspore_cannot_load_is_refused_by_name(exported, tmp_path):
     path = tmp_path / 'm.mindir'
     content = (exported / 'any.mindir').read_bytes()

@@ -96,7 +96,11 @@ def identity(tmp_path, inputs, outputs=(('y', FLOAT, ['N', 8]),)):
      r'inputs are x \(N, 3, 8, 8\), mask \(N\); one is needed'),
     ([('x', onnx.TensorProto.UINT8, ['N', 3, 8, 8])], None, 'takes uint8, not float32'),
     ([('x', FLOAT, ['N', 3, 8, 8])], [('y', FLOAT, ['N', 7, 8, 8])],
-     r'output y of shape \(N, 7, 8, 8\) is not \(N, D\), one feature for each image')])
+     r'output y of shape \(N, 7, 8, 8\) is not \(N, D\), one feature for each image'),
+    ([('x', FLOAT, ['N', 3, 8, 8])], [('y', onnx.TensorProto.INT64, ['N', 8])],
+     'its output y gives int64, not float32 or float16'),
+    ([('x', FLOAT, ['N', 3, 8, 8])], [('y', FLOAT, ['N', 1])],
+     r'output y of shape \(N, 1\) is one number for each image, no feature')])
 def test_a_graph_that_takes_no_images_or_gives_no_features_is_refused(
         tmp_path, inputs, outputs, says):
     path = identity(tmp_path, inputs, *([outputs] if outputs else []))
@@ -108,11 +112,31 @@ def test_a_graph_that_takes_no_images_or_gives_no_features_is_refused(
     ('m.onnx', b'not a model', 'm.onnx is not an ONNX model'),
     ('m.onnx', b'', 'm.onnx is not an ONNX model: holds no graph'),
     ('m.mindir', bytes(range(256)), 'm.mindir is not a MindIR model'),
-    ('m.pt', b'x', r'm.pt: the suffix is not one of .ckpt, .mindir, .onnx')])
+    ('m.pt', b'x', r'm.pt: the suffix is not one of .*, .onnx, .xml: a file of PyTorch'),
+    ('m.safetensors', b'x', r'weights without their network; torch.onnx.export'),
+    ('m.engine', b'x', r'an engine of TensorRT\? Give the .onnx'),
+    ('m.onnx', b'PK\3\4' + bytes(30), r'm.onnx is not what its suffix says, but a zip archive'),
+    ('m.ckpt', b'PK\3\4' + bytes(30), r'm.ckpt is not what its suffix says, but a zip archive'),
+    ('m.onnx', b'\x40' + bytes(7) + b'{"w":{"dtype":"F32"}}', 'but weights without their network'),
+    ('m.onnx', b'<!DOCTYPE html><html>', 'but a web page; download the file itself'),
+    ('m.mindir', b'version https://git-lfs.github.com/spec/v1', '"git lfs pull" brings the file')])
 def test_what_is_no_model_is_refused_by_name(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match=says):
         read_model(str(tmp_path / name))
+
+
+def test_the_case_of_the_suffix_does_not_matter(tmp_path):
+    path = random_model(tmp_path / 'm.ONNX')
+    assert read_model(str(path)).kind == '.onnx'
+
+
+@pytest.mark.parametrize('outputs, chosen', [
+    ((('maps', FLOAT, ['N', 3, 8, 8]), ('a', FLOAT, ['N', 8]), ('b', FLOAT, ['N', 9])), 'a'),
+    ((('count', onnx.TensorProto.INT64, ['N', 4]), ('b', FLOAT, ['N', 9])), 'b')])
+def test_of_several_outputs_the_first_that_can_be_a_feature_counts(tmp_path, outputs, chosen):
+    model = read_model(str(identity(tmp_path, [('x', FLOAT, ['N', 3, 8, 8])], outputs)))
+    assert model.output == chosen
 
 
 def test_metadata_are_written_and_nothing_else_is_changed(tmp_path):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,12 @@ PACKAGES = {'Ascend': 'onnxruntime-cann', 'GPU': 'onnxruntime-gpu', 'TensorRT': 
 # TensorRT takes minutes to compile: only by name.
 AUTO = ('Ascend', 'GPU', 'OpenVINO', 'CPU')
 ERRORS_ONLY = 3
+# Where in its own code it found a fault.
+SOURCE_LINE = re.compile(r'\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:\s*|'
+                         r'\S+\.(?:cc|h|cpp):\d+ (?:.*?\) (?=[A-Z])|\w+ )?')
+NEWER = 'export it with an older opset, or "pip install --upgrade onnxruntime"'
+CURES = {'Opset': NEWER, 'opset': NEWER, 'IR version': NEWER,
+         'External data': 'put the file with its weights beside it, under the name it had'}
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +49,7 @@ class OnnxEngine:
     gives_memory_back = True
 
     def __init__(self, session: Any, device: str, note: str, precision: str,
-                 batches: tuple[int, ...]) -> None:
+                 batches: tuple[int, ...], output: str = '') -> None:
         """Take a session on a device."""
         self._session = session
         self.device = device
@@ -52,8 +59,7 @@ class OnnxEngine:
         images, = session.get_inputs()
         self._input = images.name
         self._type = np.float16 if images.type == 'tensor(float16)' else np.float32
-        outputs = session.get_outputs()
-        self._output = next((o.name for o in outputs if len(o.shape or ()) == 2), outputs[0].name)
+        self._output = output or session.get_outputs()[0].name
 
     def run(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """Return the features of a batch."""
@@ -95,8 +101,16 @@ def load(model: Model, options: Options) -> OnnxEngine:
         # A fixed batch is the only one; all but the CPU prepare for every shape they see.
         batches = (model.batch,) if model.batch else (
             () if provider == CPU else options.batch_buckets)
-        return OnnxEngine(session, device, note, precision, batches)
+        return OnnxEngine(session, device, note, precision, batches, model.output)
     raise ModelError(f'{model.path}: onnxruntime cannot load it: {reason}')
+
+
+def _reason(error: BaseException) -> str:
+    """Return what ONNX Runtime says, without its own source lines, and what helps."""
+    said = first_line(error)
+    plain = SOURCE_LINE.sub('', said)
+    cure = next((cure for sign, cure in CURES.items() if sign in plain), '')
+    return plain + (f'; {cure}' if cure else '')
 
 
 def _precision(model: Model, options: Options, device: str) -> tuple[str, str]:
@@ -137,7 +151,7 @@ def _session(source: bytes | str, model: Model, device: str, provider: str, opti
         session = onnxruntime.InferenceSession(
             source, settings, providers=chosen if provider == CPU else [*chosen, CPU])
     except Exception as error:  # noqa: B902 of types that it does not export
-        return None, first_line(error)
+        return None, _reason(error)
     if session.get_providers()[0] != provider:
         return None, f'{provider} cannot be used here; is its driver installed?'
     return session, ''
