@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 import cv2
@@ -35,12 +36,14 @@ class CropSummary:
     What was written.
 
     :param sequences: read; :param identities: folders; :param crops: images.
+    :param notes: what was strange about the sequences, a sentence each.
     """
 
     output: str
     sequences: int = 0
     identities: int = 0
     crops: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height: float = 0.0,
@@ -97,6 +100,7 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
             if progress is not None:
                 progress(frame.number, sequence.length)
         base = highest
+        summary.notes += sequence.remarks()
         summary.sequences += 1
     if not summary.crops:
         raise MotFileError(

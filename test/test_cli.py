@@ -395,3 +395,21 @@ def test_a_package_that_is_missing_is_named_in_one_line(
     code, _, err = run(capsys, 'info', tmp_path)
     assert code == 2 and err.count('\n') == 1
     assert f'the Python package {name.split(".")[0]}, which' in err and 'deepsort doctor' in err
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+@pytest.mark.parametrize('words', [(), ('a', 'b'), ('a', 'b', 'c', 'd', 'e', 'f')])
+def test_what_a_command_does_not_take_points_to_the_help_of_that_command(
+        capsys, command: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, *words, '--no-such-option', 'x'])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and err.count('\n') == 1
+    assert err.startswith(f'deepsort {command}: ')
+    assert f'("deepsort {command} --help" shows what it takes)' in err
+
+
+def test_a_misspelt_option_names_the_closest_one(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(['track', 'a', '--ouput', 'b'])
+    assert '--ouput b, did you mean --output?' in capsys.readouterr().err

@@ -3,11 +3,13 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from deepsort_ros.cli import main
 from deepsort_ros.mot.folder import read_folder
+from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.scene.scene import SceneConfig
 from deepsort_ros.scene.scene import write_scene
 
@@ -90,6 +92,78 @@ def test_boxes_of_the_right_images_are_not_doubted(scene: Path, tmp_path: Path, 
                tmp_path / 'r.txt')[2] == ''
     assert run(capsys, 'render', scene, tmp_path / 'r.txt', '--output',
                tmp_path / 'v.mp4')[2] == ''
+
+
+@pytest.mark.parametrize(('factor', 'more', 'says'), [
+    (100, (), 'scores are above 1, the highest is 9'),
+    (100, ('--set', 'min_confidence=50', '--set', 'low_confidence=10'), ''),
+    (255, (), 'min_confidence 0.5 and low_confidence 0.1 apply to them as they are'),
+    (100, ('--preset', 'reference'), ''), (1, (), '')])
+def test_scores_of_another_scale_are_reported(
+        scene: Path, tmp_path: Path, capsys, factor: float, more: tuple, says: str) -> None:
+    rows = [line.split(',') for line in (scene / 'det' / 'det.txt').read_text().splitlines()]
+    wrong = tmp_path / 'd.txt'
+    wrong.write_text('\n'.join(','.join((*row[:6], str(factor * float(row[6])), *row[7:]))
+                               for row in rows))
+    code, _, err = run(capsys, 'track', scene, '--detections', wrong, '--appearance', 'off',
+                       '--output', tmp_path / 'r.txt', *more)
+    assert code == 0 and (says in err if says else 'scores' not in err)
+
+
+def change_images(scene: Path, target: Path, change, suffix: str = '.png') -> Path:
+    """Copy a scene with its images changed by (number, image)."""
+    shutil.copytree(scene, target)
+    for number, path in enumerate(sorted((target / 'img1').iterdir()), 1):
+        image = cv2.imread(str(path))
+        path.unlink()
+        cv2.imwrite(str(path.with_suffix(suffix)), change(number, image))
+    return target
+
+
+def smaller_from_the_tenth(number: int, image: np.ndarray) -> np.ndarray:
+    return image if number < 10 else cv2.resize(image, (480, 270))
+
+
+@pytest.mark.parametrize('command', ['track', 'render', 'crops', 'report'])
+def test_a_size_that_changes_in_the_middle_is_reported(
+        scene: Path, tmp_path: Path, capsys, command: str) -> None:
+    changed = change_images(scene, tmp_path / 'changed', smaller_from_the_tenth)
+    truth = changed / 'gt' / 'gt.txt'
+    args = {'track': (changed, '--appearance', 'off', '--output', tmp_path / 'r.txt'),
+            'render': (changed, truth, '--output', tmp_path / 'v.mp4'),
+            'crops': (changed, '--output', tmp_path / 'c', '--every', 1),
+            'report': (shifted(truth, tmp_path / 't.txt', 1.0), '--gt', changed, '--output',
+                       tmp_path / 'p.html')}[command]
+    code, _, err = run(capsys, command, *args)
+    assert code == 0 and 'images of 2 sizes (960 x 540 in frame 1, 480 x 270 in frame ' in err
+
+
+def test_images_of_12_bits_in_16_are_reported_and_as_bright_as_they_are(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    wide = change_images(scene, tmp_path / 'wide',
+                         lambda number, image: image.astype(np.uint16) << 4)
+    bright = open_sequence(scene, with_detections=False)
+    sequence = open_sequence(wide, with_detections=False)
+    for one, other in zip(bright.frames(), sequence.frames()):
+        np.testing.assert_array_equal(one.load(), other.load())
+    assert sequence.remarks() == [f'{wide}: 16-bit samples use 12 bits (none is 4096 or more) '
+                                  'and are scaled by that']
+    assert bright.remarks() == []
+    code, _, err = run(capsys, 'crops', wide, '--output', tmp_path / 'c')
+    assert code == 0 and '16-bit samples use 12 bits' in err
+
+
+def test_boxes_of_the_letterbox_of_a_network_are_reported(
+        scene: Path, tmp_path: Path, capsys) -> None:
+    rows = [f'{step + 1},-1,{box},0.9' for step in range(15) for one in range(7) for box in (
+        f'{40 * step},150,{80 - one},200', f'{300 + one},{150 + 16 * step},90,{350 - 16 * step}',
+        f'{540 + 4 * step},150,{100 - 4 * step},{300 - one}')]
+    wrong = tmp_path / 'd.txt'
+    wrong.write_text('\n'.join(rows))
+    code, _, err = run(capsys, 'track', scene, '--detections', wrong, '--appearance', 'off',
+                       '--output', tmp_path / 'r.txt')
+    assert code == 0 and ('its boxes are pixels of a letterbox of 640 x 640, not of the images of '
+                          '960 x 540') in err
 
 
 @pytest.mark.parametrize('command', ['evaluate', 'compare', 'report'])

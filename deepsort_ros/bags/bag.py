@@ -73,7 +73,7 @@ def convert(source: Path, target: Path, settings: Settings,
     ids: set[int] = set()
     pairer: Pairer[tuple[int, Any], Any] = new_pairer(settings)
     pipeline, stamps = Pipeline(settings, encoder), Stamps()
-    doubts = Doubts(settings.detections_delay)
+    doubts = Doubts(settings)
     with _open(source, settings, image_topic, detections_topic, world) as bag, \
             TrackWriter(target, tracks_topic, version) as writer:
         inputs: WorldInputs[tuple[int, Any, Any]] = WorldInputs(settings, bag.image.name)
@@ -92,7 +92,7 @@ def convert(source: Path, target: Path, settings: Settings,
         def track(received: int, image: Any, detections: Detection2DArray | None,
                   sight: Sight | None) -> None:
             nonlocal late
-            tracked = track_pair(pipeline, image, detections, sight)
+            tracked = track_pair(pipeline, image, detections, sight, doubts.samples)
             lacking.update(tracked.world_problems.keys())
             summary.world_problems.update(tracked.world_problems)
             summary.image_errors += tracked.image_error is not None

@@ -5,10 +5,14 @@ from collections import Counter
 from typing import Any
 
 from deepsort_ros.pipeline import NANOSECONDS
+from deepsort_ros.pipeline.selection import Scale
 from deepsort_ros.ros.frames import Tracked
+from deepsort_ros.ros.health.places import Places
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.detectors import solid_type
 from deepsort_ros.ros.stamps import StampEvidence
+from deepsort_ros.samples import Samples
+from deepsort_ros.settings import Settings
 
 # Share of the detections outside their image that people at its border explain.
 MOST_OUTSIDE = 0.05
@@ -19,9 +23,13 @@ APART = 1.0
 class Doubts:
     """Looks at the messages of a bag as they are paired and tracked."""
 
-    def __init__(self, delay: float) -> None:
-        """Know nothing yet; ``delay`` [s] is what the settings say of the detector."""
-        self._evidence = StampEvidence(delay)
+    def __init__(self, settings: Settings) -> None:
+        """Know nothing yet."""
+        self._settings = settings
+        self._evidence = StampEvidence(settings.detections_delay)
+        self._scale, self._places = Scale(), Places()
+        #: Of the images, for :func:`deepsort_ros.ros.frames.track_pair`.
+        self.samples = Samples()
         self._unstamped = Counter[str]()
         self._first: dict[str, int] = {}
         self._frames: tuple[str, str] | None = None
@@ -43,7 +51,10 @@ class Doubts:
     def tracked(self, tracked: Tracked) -> None:
         """Take what came of a frame."""
         self._outside += tracked.outside
-        self._boxes += 0 if tracked.frame.detections is None else len(tracked.frame.detections)
+        if (found := tracked.frame.detections) is not None:
+            self._boxes += len(found)
+            self._scale.take(found.score)
+        self._places.take(found, tracked.size)
         if tracked.image_error is not None:
             self._unreadable += 1
             self._error = self._error or tracked.image_error
@@ -63,7 +74,12 @@ class Doubts:
         if self._frames is not None:
             found.append(f'detections have the frame_id {self._frames[1]!r} and their images '
                          f'{self._frames[0]!r}: are they of the same camera?')
-        if self._boxes and self._outside > MOST_OUTSIDE * self._boxes:
+        found += [text for text in (
+            self._scale.words(self._settings), self._places.changes(), self.samples.words())
+            if text]
+        if canvas := self._places.problem():
+            found.append(canvas)
+        elif self._boxes and self._outside > MOST_OUTSIDE * self._boxes:
             found.append(f'{self._outside} of {self._boxes} detections lie outside their image: '
                          'does the detector see images of another size?')
         return found

@@ -40,7 +40,7 @@ def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], in
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=f'{summary[0].upper()}{summary[1:]}. {details}'.strip(),
         epilog=f'example:\n  {example}', formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

@@ -9,6 +9,7 @@ from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
+from deepsort_ros.commands.common import say
 from deepsort_ros.commands.paths import new_folder
 from deepsort_ros.commands.values import number
 from deepsort_ros.commands.values import whole
@@ -52,4 +53,5 @@ def run(args: argparse.Namespace) -> int:
                               args.min_visibility, progress, args.class_id)
     print_summary(summary, args.json, f'{summary.output}: {summary.crops} crops of '
                   f'{summary.identities} identities')
+    say(summary.notes)
     return 0

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
                          progress)
     print_summary(summary, args.json,
                   f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
+    say(sequence.remarks())
     if summary.damage:
         print(f'deepsort: {summary.damage}', file=sys.stderr)
     return int(bool(summary.damage))

@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         summary = write_report(pair, output,
                                sequence if sequence and sequence.has_images else None,
                                history, progress)
+    if sequence is not None:
+        say(sequence.remarks())
     print_summary(summary, args.json, (
         f'{output}: {summary.switches} identity switches, {summary.tracks} tracks, '
         f'{summary.pictures} pictures, {summary.bytes / 1e6:.1f} MB'))

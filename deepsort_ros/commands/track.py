@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from deepsort_ros.mot.sequence import Sequence
     from deepsort_ros.mot.tracking import StoredFeatures
 
+# Presets of published figures, with detections whose scores have no scale.
+PUBLISHED = ('reference', 'mot16')
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -76,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.sequence import open_sequence
     from deepsort_ros.mot.tracking import track
     from deepsort_ros.pipeline.parts import DEFAULT_DISTANCE
+    from deepsort_ros.pipeline.selection import Scale
     stored = _stored(args)
     sequence = open_sequence(args.sequence, stored.table if stored else args.detections,
                              first_frame=args.first_frame)
@@ -91,6 +95,10 @@ def run(args: argparse.Namespace) -> int:
         say([f'{args.features}: nothing says which model made the features, so '
              f'max_cosine_distance is {DEFAULT_DISTANCE:g}; give the model with --model, or '
              '--set max_cosine_distance=VALUE'])
+    if args.preset not in PUBLISHED:
+        scale = Scale()
+        scale.take(sequence.detections.confidence)
+        say(filter(None, [scale.words(settings)]))
     poses = _poses(args, sequence, settings)
     output = args.output or Path(f'{sequence.name}.txt')
     check_files(
@@ -110,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         f'{output}: {summary.rows} rows, {summary.ids} ids in {summary.frames} of '
         f'{summary.length} frames, {summary.crops} features{f" on {device}" if device else ""}, '
         f'{summary.frames_per_second:.1f} frames/s'))
+    say(sequence.remarks())
     say(left_out(summary.ignored, len(sequence.detections), summary.ids, settings))
     return outcome(summary, output)
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import re
 import urllib.parse
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
 
@@ -13,7 +15,19 @@ TOPIC = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and that of a subcommand points to its own help."""
+
+    def parse_args(self, args: Sequence[str] | None = None,  # type: ignore[override]
+                   namespace: argparse.Namespace | None = None) -> argparse.Namespace:
+        """Return the arguments; have the subcommand refuse those that it does not take."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command: Parser = getattr(found, 'parser', self)
+            close = difflib.get_close_matches(
+                unknown[0].partition('=')[0], command._option_string_actions, 1, 0.7)
+            command.error(f'unrecognized arguments: {" ".join(unknown)}'
+                          f'{f", did you mean {close[0]}?" if close else ""}')
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and end with exit code 2."""

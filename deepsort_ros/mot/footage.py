@@ -55,6 +55,7 @@ class Decoded:
     :param frames: decoded; :param failed: packets that the decoder refused.
     :param damaged: frames decoded with errors; :param stopped: why reading ended early.
     :param done: whether the end was reached.
+    :param sizes: (width, height) as stored -> the first frame that has it.
     """
 
     frames: int = 0
@@ -62,11 +63,13 @@ class Decoded:
     damaged: int = 0
     stopped: str = ''
     done: bool = False
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Begin again."""
         self.frames = self.failed = self.damaged = 0
         self.stopped, self.done = '', False
+        self.sizes.clear()
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Footage:
         first = last = None
         for frame in _decode(self.path, result):
             result.frames += 1
+            result.sizes.setdefault((frame.width, frame.height), result.frames)
             time = None
             if self.varies:
                 stamp = frame.time

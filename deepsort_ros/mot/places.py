@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.canvas import canvas_of
 from deepsort_ros.mot.cells import SHARES
 from deepsort_ros.mot.sequence import Sequence
 from deepsort_ros.mot.table import MotFileError
@@ -42,6 +43,9 @@ def doubt_places(path: Path, tlwh: NDArray[np.float64], size: tuple[int, int]) -
                 'width, height']
     if not all(size):
         return []
+    if canvas := canvas_of(tlwh, size):
+        return [f'{path}: its boxes are pixels of {canvas}, not of the images of {size[0]} x '
+                f'{size[1]}; take bars off and scale them back']
     outside = ((tlwh[:, :2] >= size) | (tlwh[:, :2] + tlwh[:, 2:] <= 0)).any(axis=1)
     share = float(outside.mean())
     if share > MOST_OUTSIDE:

@@ -1,6 +1,7 @@
 """Sequences of images with detections: MOTChallenge folders and video files."""
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from deepsort_ros.mot.table import MotFileError
 from deepsort_ros.mot.table import MotTable
 from deepsort_ros.mot.table import read_table
 from deepsort_ros.mot.table import TableKind
+from deepsort_ros.samples import Samples
 from deepsort_ros.tracking import Detections
 
 Image = NDArray[np.uint8]
@@ -36,6 +38,10 @@ TAIL = 4096
 ENOUGH, BY_CHANCE = 5, 0.1
 # Images decoded ahead of their use.
 AHEAD = 3
+# In colour, 16-bit samples as such.
+AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+# Sizes of images that are named, at most.
+MOST_SIZES = 4
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class Sequence:
     :param skipped: frames that the detector skipped.
     :param cut_off: images of a folder whose end is missing, as far as they were loaded.
     :param unreadable: those that are missing or no images.
+    :param sizes: (width, height) of the images that were loaded -> the first such frame.
+    :param samples: what is known of their 16-bit samples.
     """
 
     name: str
@@ -94,6 +102,8 @@ class Sequence:
     skipped: frozenset[int] = frozenset()
     cut_off: set[Path] = field(default_factory=set, compare=False)
     unreadable: set[Path] = field(default_factory=set, compare=False)
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict, compare=False)
+    samples: Samples = field(default_factory=Samples, compare=False)
 
     @property
     def has_images(self) -> bool:
@@ -118,6 +128,24 @@ class Sequence:
         if found:
             return '; '.join(found)
         return self.footage.damage() if self.footage is not None else ''
+
+    def remarks(self) -> list[str]:
+        """Return what is strange about its images, a sentence each, once they were loaded."""
+        found = []
+        seen = self.sizes if self.footage is None else self.footage.decoded.sizes
+        if self.images and not seen:
+            # Tracked by motion alone: a look at a few tells most.
+            for number in sorted({1, (1 + self.length) // 2, self.length}):
+                with contextlib.suppress(MotFileError):
+                    self._image(number)
+        if len(seen) > 1:
+            sizes = ', '.join(f'{width} x {height} in frame {number}' for (width, height), number
+                              in sorted(seen.items(), key=lambda one: one[1])[:MOST_SIZES])
+            found.append(f'{self.path}: images of {len(seen)} sizes ({sizes}): boxes must '
+                         'be pixels of their own image, and ids change where the size does')
+        if words := self.samples.words():
+            found.append(f'{self.path}: {words}')
+        return found
 
     def frames(self) -> Iterator[SequenceFrame]:
         """
@@ -163,13 +191,16 @@ class Sequence:
         if not self.images:
             return None
         path = self.images[number]
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+        image = cv2.imread(str(path), AS_STORED) if path.is_file() else None
+        if image is not None and image.dtype not in (np.uint8, np.uint16):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)  # floats
         if image is None:
             self.unreadable.add(path)
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
         if _is_cut_off(path):
             self.cut_off.add(path)
-        return image.astype(np.uint8, copy=False)
+        self.sizes.setdefault((image.shape[1], image.shape[0]), number)
+        return self.samples.eight_bit(image)
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Which detections are worth tracking, and which tracks worth publishing."""
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 
@@ -39,6 +40,31 @@ def normalised(detections: Detections) -> NDArray[np.bool_]:
     small: NDArray[np.bool_] = (
         (size <= 1.0) & (corner >= -1.0) & (corner + size <= 2.0)).all(axis=1)
     return small
+
+
+class Scale:
+    """Looks whether scores are on the scale of the thresholds, 0 to 1."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._above = self._all = 0
+        self._highest = -math.inf
+
+    def take(self, scores: NDArray[np.float64]) -> None:
+        """Take the (N,) scores of detections."""
+        known = scores[np.isfinite(scores)]
+        self._above += int(np.count_nonzero(known > 1.0))
+        self._all += len(known)
+        self._highest = max(self._highest, known.max(initial=-np.inf))
+
+    def words(self, settings: Settings) -> str:
+        """Return in words that they are not; empty where they are, or thresholds are not."""
+        if not self._above or settings.min_confidence > 1:
+            return ''
+        return (f'{self._above} of {self._all} scores are above 1, the highest is '
+                f'{self._highest:g}: min_confidence {settings.min_confidence:g} and '
+                f'low_confidence {settings.low_confidence:g} apply to them as they are; set both '
+                'to the scale of the detector, or have it write 0 to 1')
 
 
 def wanted(detections: Detections, settings: Settings) -> tuple[Detections, dict[str, int]]:

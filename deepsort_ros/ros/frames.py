@@ -26,6 +26,7 @@ from deepsort_ros.ros.messages.types import TrackArray
 from deepsort_ros.ros.messages.world import read_given
 from deepsort_ros.ros.messages.world import write_positions
 from deepsort_ros.ros.world_inputs import Sight
+from deepsort_ros.samples import Samples
 from deepsort_ros.tracking import Detections
 from deepsort_ros.world.given import Given
 from deepsort_ros.world.world import Positions
@@ -44,6 +45,7 @@ class Tracked:
     :param image_error: why the image could not be read, naming field and value.
     :param world_problems: why it has no position, or a worse one, by input.
     :param outside: detections whose box lies outside the image.
+    :param size: (width, height) of the image in pixels, (0, 0) when unknown.
     :param positions: of the tracks of the message, None without ``world``.
     :param stage_seconds: time spent, by stage: ``read``, ``filter``, ``encode``, ``track``,
         ``write``.
@@ -57,20 +59,22 @@ class Tracked:
     world_problems: dict[str, str] = field(default_factory=dict)
     positions: Positions | None = None
     outside: int = 0
+    size: tuple[int, int] = (0, 0)
 
 
 def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DArray | None,
-               sight: Sight | None = None) -> Tracked:
+               sight: Sight | None = None, samples: Samples | None = None) -> Tracked:
     """
     Track one image with its detections; an unreadable image is tracked by motion alone.
 
     :param detections: None for an image that the detector skips: tracks are predicted.
     :param sight: what is known of the camera; without, tracks have no position.
+    :param samples: what is known of its 16-bit samples, as for :func:`read_image`.
     """
     start = time.perf_counter()
     pixels, encoding, error = None, 'bgr8', None
     try:
-        pixels, encoding = read_image(image)
+        pixels, encoding = read_image(image, samples)
         size = pixels.shape[1], pixels.shape[0]
     except ImageError as problem:
         error = str(problem)
@@ -95,7 +99,7 @@ def track_pair(pipeline: Pipeline, image: ImageMessage, detections: Detection2DA
             write_positions(message, positions, settings.fixed_frame)
         stages['write'] = time.perf_counter() - start
     return Tracked(message, frame, result, error, stages, problems, positions,
-                   0 if found is None or pixels is None else _outside(found, size))
+                   0 if found is None or pixels is None else _outside(found, size), size)
 
 
 def _read(detections: Any, frame: str, size: tuple[int, int], sight: Sight | None, located: bool,

@@ -43,6 +43,7 @@ from deepsort_ros.ros.worker import Job
 from deepsort_ros.ros.worker import Worker
 from deepsort_ros.ros.world_inputs import Sight
 from deepsort_ros.ros.world_topics import WorldTopics
+from deepsort_ros.samples import Samples
 from deepsort_ros.serving.appearance import Appearance
 from deepsort_ros.serving.shared_encoder import SharedEncoder
 from deepsort_ros.settings import Settings
@@ -87,6 +88,7 @@ class TrackerNode(LifecycleNode):
         self._appearance = Appearance(
             self._pipeline, network, self.get_logger().error, self.get_logger().info)
         self._overlay = Overlay()
+        self._samples = Samples()
         self._configured = False
         self._active = False
         self.failed = False
@@ -247,8 +249,9 @@ class TrackerNode(LifecycleNode):
 
     def _track(self, job: Job) -> None:
         self._appearance.before_frame(self._worker.time_left(time.monotonic()))
-        tracked = track_pair(self._pipeline, job.image, job.detections, job.sight)
-        self._report.tracked(tracked, self._settings)
+        tracked = track_pair(self._pipeline, job.image, job.detections, job.sight,
+                             self._samples)
+        self._report.tracked(tracked, self._settings, self._samples)
         message = tracked.message
         if message is None:
             return

@@ -3,6 +3,7 @@ import copy
 import itertools
 
 import bags
+import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
@@ -12,8 +13,10 @@ from deepsort_ros.cli import main
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.ros.messages.conversions import nanoseconds
 from deepsort_ros.ros.messages.conversions import time_message
+from deepsort_ros.ros.messages.conversions import write_detections
 from deepsort_ros.scene.scene import SceneConfig
 from deepsort_ros.scene.scene import write_scene
+from deepsort_ros.tracking import Detections
 
 FRAMES = 30
 
@@ -48,6 +51,37 @@ def scaled(message):
     return message
 
 
+def in_percent(message):
+    message = copy.deepcopy(message)
+    for one in message.detections:
+        one.results[0].hypothesis.score *= 100
+    return message
+
+
+def of_12_bits(message):
+    message = copy.deepcopy(message)
+    message.encoding, message.step = '16UC3', 6 * message.width
+    message.data = (np.array(message.data, np.uint16) << 4).astype('<u2').tobytes()
+    return message
+
+
+def letterboxed(message):
+    """People who walk through an image of 960 x 540, as seen on 640 x 640 with bars."""
+    step = (nanoseconds(message.header.stamp) - bags.START) / 10**9 * 15
+    return write_detections(Detections.from_arrays(np.array([
+        (16 * step, 150, 80, 200), (300, 150 + 8 * step, 90, 350 - 8 * step),
+        (540 + 2 * step, 150, 100 - 2 * step, 300), (0, 150, 20 + 2 * step, 280)])),
+        message.header)
+
+
+def smaller_later(message):
+    if nanoseconds(message.header.stamp) < bags.START + 10**9:
+        return message
+    message = copy.deepcopy(message)
+    message.width //= 2
+    return message
+
+
 def of_camera(message, name):
     message = copy.deepcopy(message)
     message.header.frame_id = name
@@ -63,6 +97,10 @@ def of_camera(message, name):
     (encoded, None, 1, '30 images cannot be read and were tracked by motion alone (encoding: '
      "'yuv444'"),
     (None, scaled, 0, 'lie outside their image: does the detector see images of another size?'),
+    (None, in_percent, 0, 'scores are above 1, the highest is 9'),
+    (None, letterboxed, 0, 'pixels of a letterbox of 640 x 640, not of their image'),
+    (of_12_bits, None, 0, '16-bit samples use 12 bits (none is 4096 or more)'),
+    (smaller_later, None, 0, 'images changed from 960 x 540 to 480 x 540 pixels'),
     (None, lambda m: of_camera(m, 'rear'), 0,
      "detections have the frame_id 'rear' and their images 'camera'"),
 ])

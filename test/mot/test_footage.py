@@ -35,11 +35,12 @@ def picture(number: int) -> np.ndarray:
 
 def write(path: Path, codec: str = 'libx264', count: int = FRAMES, stamps: list[int] | None = None,
           options: dict[str, str] | None = None, encoder: dict[str, str] | None = None,
-          format: str | None = None, draw: Callable[[int], np.ndarray] = picture) -> Path:
+          format: str | None = None, draw: Callable[[int], np.ndarray] = picture,
+          width: int = WIDTH) -> Path:
     """Write a video with the muxers of FFmpeg; stamps are in ms."""
     with av.open(str(path), 'w', format=format, options=options or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options=encoder or {})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, 'yuv420p'
+        stream.width, stream.height, stream.pix_fmt = width, HEIGHT, 'yuv420p'
         if stamps is not None:
             stream.codec_context.time_base = MILLISECOND
         if not count:
@@ -331,3 +332,18 @@ def test_a_drawn_video_has_the_times_of_the_one_it_is_drawn_on(tmp_path: Path) -
     times = [[time for _, time in open_footage(file).frames()]
              for file in (path, tmp_path / 'v.mp4')]
     assert times[1] == pytest.approx(times[0], abs=0.002)
+
+
+@pytest.mark.parametrize('format', ['mpegts', 'h264'])
+def test_a_size_that_changes_in_the_middle_is_reported(tmp_path, format) -> None:
+    first = write(tmp_path / 'first', format=format)
+    second = write(tmp_path / 'second', format=format, width=WIDTH // 2,
+                   draw=lambda number: np.ascontiguousarray(picture(number)[:, ::2]))
+    both = tmp_path / f'both.{format}'
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    sequence = open_sequence(both, with_detections=False)
+    widths = [frame.load().shape[1] for frame in sequence.frames()]
+    assert widths == [160] * FRAMES + [80] * FRAMES
+    assert sequence.remarks() == [
+        f'{both}: images of 2 sizes (160 x 112 in frame 1, 80 x 112 in frame 31): boxes must be '
+        'pixels of their own image, and ids change where the size does']

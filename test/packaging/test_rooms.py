@@ -11,7 +11,7 @@ PACKAGE = ROOT / 'deepsort_ros'
 
 # From the bottom up: a room may import itself and the rooms named.
 CORE = ('tracking',)
-PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'pipeline')
+PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'canvas', 'samples', 'pipeline')
 FILES = (*PIPELINE, 'mot')
 NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
 ALL = (*NODE, 'parameter_files', 'bags', 'report', 'scene', 'commands', 'crops', 'demo',
@@ -25,6 +25,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'resources': (),
     'motion': (),
     'kept_crops': (),
+    'canvas': (),
+    'samples': (),
     'children': (),
     'pipeline': PIPELINE,
     'reid': ('resources', 'settings'),

@@ -70,6 +70,13 @@ def no_hypothesis(message):
     message.detections[0].results = []
 
 
+def of_12_bits(message):
+    """Make a grey image of it as a camera of 12 bits sends it."""
+    grey = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)[:, :, 0]
+    message.encoding, message.step = 'mono16', 2 * message.width
+    message.data = (grey.astype(np.uint16) << 4 | 0x80F).astype('<u2').tobytes()
+
+
 def of_transform(change):
     def change_all(message):
         for transform in message.transforms:
@@ -97,6 +104,7 @@ MESSAGES = [
     ('image', 'inputs', 'image_errors', [
         fields(encoding='cmyk8'), fields(encoding=''), fields(width=0, height=0, step=0, data=b''),
         fields(data=b'\0' * 10), fields(step=3), fields(width=4_000_000_000)]),
+    ('image', 'tracking', 'image_resized', [fields(width=64, height=48)]),
     ('image', 'inputs', 'image_unstamped', [unstamped]),
     ('image', 'inputs', 'pairing_duplicates', [twice]),
     ('image', 'inputs', 'pairing_image_without_detections', [strange_stamp]),
@@ -178,7 +186,9 @@ class Walk(Drive):
 def walk(tmp_path_factory, graph, domain):
     node = live.NodeProcess(tmp_path_factory.mktemp('walk'), domain, **SETTINGS)
     node.wait_for('active:')
-    yield Walk(graph)
+    drive = Walk(graph)
+    drive.log = node.log
+    yield drive
     assert node.stop() == 0
     assert 'Traceback' not in node.log()
 
@@ -200,6 +210,31 @@ def test_what_is_malformed_on_a_topic_is_counted(walk, topic, part, key, changes
     walk.graph.spin_until(
         lambda: walk.counts().get((part, key), 0) >= before + len(changes), 30.0,
         f'{key} of {part} growing by {len(changes)}')
+
+
+def test_images_of_12_bits_in_16_are_reported_once(walk):
+    walk.settle()
+    for _ in range(3):
+        walk.inject('image', of_12_bits)
+    walk.settle()
+    said = '/image: 16-bit samples use 12 bits (none is 4096 or more) and are scaled by that'
+    walk.graph.spin_until(lambda: said in walk.log(), 30.0, 'a warning in the log')
+    walk.inject('image', of_12_bits)
+    walk.settle()
+    assert walk.log().count(said) == 1
+
+
+def test_boxes_of_the_letterbox_of_the_network_are_reported(walk):
+    walk.settle()
+    walk.inject('image', fields(width=64, height=48))  # what was before counts no more
+    for step in range(40):
+        # One walks past, one away, one leaves, one comes.
+        walk.inject('detections', boxes([
+            (12 * step, 90, 80, 200), (300, 100 + 6 * step, 90, 460 - 6 * step),
+            (540 + 2 * step, 90, 100 - 2 * step, 300), (0, 95, 20 + 2 * step, 280)]))
+    said = 'detections are pixels of a letterbox of 640 x 640, not of their image'
+    walk.graph.spin_until(lambda: any(said in status.message for message in walk.diagnostics
+                                      for status in message.status), 30.0, said)
 
 
 def test_the_walk_has_every_topic_the_node_subscribes_to(walk):

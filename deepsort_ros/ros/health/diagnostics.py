@@ -23,6 +23,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
 from deepsort_ros.pipeline import FrameResult
+from deepsort_ros.ros.health.places import Places
 from deepsort_ros.ros.health.results import Results
 from deepsort_ros.ros.pairing import PairingCounts
 from deepsort_ros.settings import Settings
@@ -43,7 +44,8 @@ DROPPED = {
 
 # Signs of problems that keep tracks from coming: these are logged too.
 LASTING = ('no image for', 'no detections for', 'none have had the same stamp',
-           'since the start was used', 'no track was ever confirmed', 'several cameras mix')
+           'since the start was used', 'no track was ever confirmed', 'several cameras mix',
+           'detections are pixels of', 'images changed from')
 # Detections that are never meant to be ignored.
 IGNORED = {
     'invalid': 'ignored: box or score is NaN or infinite, or the box has no area',
@@ -130,6 +132,7 @@ class Monitor:
     outside: int = 0
     other_frame: int = 0
     results: Results = field(default_factory=Results)
+    places: Places = field(default_factory=Places)
     lasting: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -139,7 +142,7 @@ class Monitor:
         self._started = self._reported = time.monotonic()
         self._paired_at = self._started
         self._before: Counter[str] = Counter()
-        self._errors_before = self._outside_before = 0
+        self._errors_before = self._outside_before = self._resized_before = 0
         self._ignored_before: Counter[str] = Counter()
         self._unstamped_before: Counter[str] = Counter()
         self._pairing_before = PairingCounts()
@@ -173,11 +176,16 @@ class Monitor:
             self.crops += crops
             self.ignored.update(ignored)
 
-    def judged(self, detections: Detections | None, result: FrameResult,
-               settings: Settings) -> bool:
-        """Take what came of detections; return whether the first score above 1 is among them."""
+    def judged(self, detections: Detections | None, result: FrameResult, settings: Settings,
+               size: tuple[int, int]) -> bool:
+        """
+        Take what came of detections; return whether the first score above 1 is among them.
+
+        :param size: (width, height) of their image.
+        """
         with self._lock:
             before = self.results.above_one
+            self.places.take(detections, size)
             self.results.take(detections, result.ignored, result.confirmed, settings)
             return not before and self.results.above_one > 0
 
@@ -279,13 +287,19 @@ class Monitor:
         if self.outside != self._outside_before:
             warnings.append(f'{self.outside - self._outside_before} detections {OUTSIDE}')
             self._outside_before = self.outside
+        if self.places.resized != self._resized_before:
+            self._resized_before = self.places.resized
+            warnings.append(self.places.changes())
+        if canvas := self.places.problem():
+            warnings.append(canvas)
         if problem := self.results.problem():
             warnings.append(problem)
         values: dict[str, Any] = {
             'frames': self.frames, 'tracks': self.tracks, 'session': now.session,
             'queue': now.queue, 'features': self.crops,
             'features_limited': self.limited, 'confirmed': self.confirmed,
-            'outside_image': self.outside, 'scores_above_one': self.results.above_one}
+            'outside_image': self.outside, 'image_resized': self.places.resized,
+            'scores_above_one': self.results.above_one}
         values.update({f'dropped_{reason}': self.dropped[reason] for reason in DROPPED})
         values.update({f'ignored_{reason}': n for reason, n in sorted(self.ignored.items())})
         for stage, samples in self._samples.items():

@@ -36,7 +36,8 @@ class Results:
             self._confirmed = self._confirmed or confirmed > 0
             return
         with np.errstate(invalid='ignore'):
-            self.above_one += int((detections.score > 1.0).sum())
+            if settings.min_confidence <= 1.0:
+                self.above_one += int((detections.score > 1.0).sum())
         self._confirmed = self._confirmed or confirmed > 0
         if self._confirmed:
             return

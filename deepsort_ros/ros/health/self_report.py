@@ -21,6 +21,7 @@ from deepsort_ros.ros.stamps import clock_problem
 from deepsort_ros.ros.stamps import missing_stamps
 from deepsort_ros.ros.subscribing import Subscribed
 from deepsort_ros.ros.worker import Job
+from deepsort_ros.samples import Samples
 from deepsort_ros.settings import Settings
 
 
@@ -40,6 +41,7 @@ class SelfReport:
         self._log = NodeLog(node)
         self._crowd = Crowd()
         self._lasting: set[str] = set()
+        self._bits: int | None = None
 
     # The graph
 
@@ -83,12 +85,16 @@ class SelfReport:
 
     # Frames
 
-    def tracked(self, tracked: Tracked, settings: Settings) -> None:
+    def tracked(self, tracked: Tracked, settings: Settings, samples: Samples) -> None:
         """Tell what was wrong with a frame; count it when its stamp had it dropped."""
         if tracked.result.reset:
             self._node.get_logger().warning(
                 f'stamps jumped back by more than {settings.time_jump_reset:g} s: session '
                 f'{tracked.result.session} begins')
+        if samples.bits != self._bits:
+            self._bits = samples.bits
+            if words := samples.words():
+                self._node.get_logger().warning(f'{self._topics()["image"]}: {words}')
         if tracked.image_error:
             self.monitor.image_error(tracked.image_error)
             self._log.warn('image', f'image not readable, tracked by motion and overlap alone: '
@@ -113,7 +119,7 @@ class SelfReport:
         self.monitor.confirmed += result.confirmed
         self.monitor.limited += result.limited
         self.monitor.tracked(tracks, result.crops, result.ignored)
-        if self.monitor.judged(tracked.frame.detections, result, settings):
+        if self.monitor.judged(tracked.frame.detections, result, settings, tracked.size):
             self._log.warn('scores', 'scores above 1: min_confidence and low_confidence apply to '
                            'them as they are, set them to the scale of the detector')
         detections = 0 if job.detections is None else len(job.detections.detections)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepsort_ros.ros.messages.types import CompressedImage
 from deepsort_ros.ros.messages.types import Header
 from deepsort_ros.ros.messages.types import Image
+from deepsort_ros.samples import Samples
 
 Pixels = NDArray[np.uint8]
 
@@ -20,9 +21,8 @@ class ImageError(ValueError):
     """An image message cannot be read; the message names the field and its value."""
 
 
-# encoding -> (dtype, channels, cv2 conversion to bgr8 or None); 16-bit samples are scaled by
-# 1/256. These names of Bayer patterns are in every OpenCV; they name the second row, second and
-# third column, so that BayerBG is bayer_rggb.
+# encoding -> (dtype, channels, cv2 conversion to bgr8 or None). These names of Bayer patterns are
+# in every OpenCV; they name the second row, second and third column: BayerBG is bayer_rggb.
 _PACKED: dict[str, tuple[type, int, int | None]] = {
     'bgr8': (np.uint8, 3, None),
     'rgb8': (np.uint8, 3, None),
@@ -56,17 +56,21 @@ _PACKED: dict[str, tuple[type, int, int | None]] = {
 _PLANAR = {'nv12': cv2.COLOR_YUV2BGR_NV12, 'nv21': cv2.COLOR_YUV2BGR_NV21}
 
 
-def read_image(message: Image | CompressedImage) -> tuple[Pixels, str]:
+def read_image(message: Image | CompressedImage,
+               samples: Samples | None = None) -> tuple[Pixels, str]:
     """
     Return the pixels of a message and their channel order.
 
     For ``bgr8`` and ``rgb8`` the array is a view into the message, honouring ``step``.
 
+    :param samples: what is known of the 16-bit samples of this camera; None: this image tells.
+
     :returns: (H, W, 3) uint8 and ``bgr8`` or ``rgb8``.
     :raises ImageError: no size, too little data, or an encoding that cannot be read.
     """
+    samples = samples or Samples()
     if isinstance(message, CompressedImage):
-        return _decode(message), 'bgr8'
+        return _decode(message, samples), 'bgr8'
     if not message.width or not message.height:
         raise ImageError(f'width x height: {message.width} x {message.height} is an empty image')
     encoding = message.encoding
@@ -75,8 +79,8 @@ def read_image(message: Image | CompressedImage) -> tuple[Pixels, str]:
             kind, channels, code = _PACKED[encoding]
             pixels = _view(message, message.height, channels, np.dtype(kind))
             if code is not None:
-                return _converted(_eight_bit(pixels), code), 'bgr8'
-            return _eight_bit(pixels), 'rgb8' if encoding in ('rgb8', 'rgb16') else 'bgr8'
+                return _converted(samples.eight_bit(pixels), code), 'bgr8'
+            return samples.eight_bit(pixels), 'rgb8' if encoding in ('rgb8', 'rgb16') else 'bgr8'
         if encoding in _PLANAR:
             if message.height % 2 or message.width % 2:
                 raise ImageError(f'width x height: {message.width} x {message.height} is odd, '
@@ -117,17 +121,12 @@ def _view(message: Image, rows: int, channels: int, dtype: np.dtype[Any]) -> NDA
     return view[:, :, 0] if channels == 1 else view
 
 
-def _eight_bit(pixels: NDArray[Any]) -> Pixels:
-    """Return 8-bit samples as they are and 16-bit samples scaled by 1/256."""
-    return pixels if pixels.dtype.itemsize == 1 else (pixels >> 8).astype(np.uint8)
-
-
 def _converted(pixels: Pixels, code: int) -> Pixels:
     converted: Any = cv2.cvtColor(pixels, code)
     return converted
 
 
-def _decode(message: CompressedImage) -> Pixels:
+def _decode(message: CompressedImage, samples: Samples) -> Pixels:
     data = np.frombuffer(message.data, np.uint8)
     # Unchanged: as the camera stored it, not turned by its EXIF orientation.
     try:
@@ -138,7 +137,7 @@ def _decode(message: CompressedImage) -> Pixels:
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise ImageError(f'data: {data.size} bytes are no image that can be decoded '
                          f'(format {message.format!r})')
-    pixels = _eight_bit(pixels)
+    pixels = samples.eight_bit(pixels)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels == 3:
         return pixels

@@ -57,8 +57,19 @@ def test_scores_above_one_are_counted_and_told_once() -> None:
 
     monitor = Monitor()
     percent = Detections.from_arrays(np.array([[1, 1, 9, 9], [30, 1, 9, 9]]), np.array([87, 0.5]))
-    assert [monitor.judged(percent, Result, Settings()) for _ in range(2)] == [True, False]
+    assert [monitor.judged(percent, Result, Settings(), (640, 480))
+            for _ in range(2)] == [True, False]
     assert monitor.results.above_one == 2
+
+
+def test_scores_above_one_are_in_order_where_the_thresholds_are_too() -> None:
+    class Result:
+        ignored, confirmed = {}, 0
+
+    monitor, percent = Monitor(), Detections.from_arrays(np.array([[1, 1, 9, 9]]), np.array([87]))
+    settings = Settings().replace({'min_confidence': 50.0, 'low_confidence': 10.0})
+    assert not monitor.judged(percent, Result, settings, (640, 480))
+    assert monitor.results.above_one == 0
 
 
 class Publisher:

@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 from deepsort_ros.ros.messages.images import ImageError
 from deepsort_ros.ros.messages.images import read_image
 from deepsort_ros.ros.messages.images import write_image
+from deepsort_ros.samples import Samples
 
 HEIGHT, WIDTH = 24, 36
 
@@ -85,6 +86,7 @@ def cases():
 
 
 CASES = list(cases())
+WIDE = [case for case in CASES if case[1].dtype == np.uint16]
 
 
 def message(encoding, samples, padding=0, big_endian=False):
@@ -106,6 +108,24 @@ def test_every_encoding_gives_its_picture(encoding, samples, expected, error):
     assert pixels.shape == (HEIGHT, WIDTH, 3) and pixels.dtype == np.uint8
     inside = np.s_[2:-2, 2:-2] if error else np.s_[:, :]
     assert np.abs(pixels.astype(int) - expected.astype(int))[inside].max() <= error
+
+
+@pytest.mark.parametrize('bits', [10, 12, 14])
+@pytest.mark.parametrize('encoding, samples, expected, error', WIDE, ids=[c[0] for c in WIDE])
+def test_16_bit_encodings_of_fewer_bits_give_the_same_picture(
+        encoding, samples, expected, error, bits):
+    pixels = bgr(*read_image(message(encoding, samples >> (16 - bits))))
+    inside = np.s_[2:-2, 2:-2] if error else np.s_[:, :]
+    assert np.abs(pixels.astype(int) - expected.astype(int))[inside].max() <= error
+
+
+def test_images_of_one_camera_are_scaled_alike():
+    samples = Samples()
+    bright = wide(gray(scene())) >> 4
+    read_image(message('mono16', bright), samples)
+    dark, _ = read_image(message('mono16', bright >> 4), samples)
+    assert dark.max() == bright.max() >> 8
+    assert read_image(message('mono16', bright >> 4))[0].max() > 150
 
 
 @pytest.mark.parametrize('padding', [1, 2, 3, 64])
