@@ -33,6 +33,9 @@ SMALL = 4096
 # So few that are asked for are looked at one by one.
 FEW = 1024
 
+# So few pairs cost less than the calls.
+TINY = 256
+
 # Share of all pairs from which on gates are wide.
 WIDE = 0.1
 
@@ -77,6 +80,13 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
     weight = 1.0 / kalman.innovation_variance(state, form)
     if among is not None and np.count_nonzero(among) <= FEW:
         return _within(mean, weight, measurement, *among.nonzero())
+    if len(mean) * len(measurement) <= TINY:
+        apart = measurement - mean[:, None]
+        apart *= apart
+        apart *= weight[:, None]
+        possible = apart.sum(axis=2) <= GATE
+        row, column = (possible if among is None else possible & among).nonzero()
+        return row, column
     if len(mean) * len(measurement) <= SMALL:
         square = np.zeros((len(mean), len(measurement)))
         for seen, place, sharpness in zip(
@@ -172,18 +182,15 @@ def share_out(pairs: Pairs, left: Indices, limit: float) -> Matching:
     A pair without a rival is a match; only the others go to the solver.
 
     :param pairs: cost at most ``limit``.
-    :param left: (L,) detections that take part, ascending.
+    :param left: (L,) detections that take part, all those of the pairs among them.
     """
-    if not len(left) or not len(pairs.row):
-        return Matching(left[:0], left[:0], left)
-    taking = np.zeros(max(left.max(), pairs.column.max()) + 1, dtype=bool)
-    taking[left] = True
     row, column, cost = pairs
-    taken = taking[column]
-    if not taken.all():
-        row, column, cost = row[taken], column[taken], cost[taken]
+    if not len(row):
+        return Matching(row, column, left)
+    taking = np.zeros(left.max() + 1, dtype=bool)
+    taking[left] = True
     rival = rivals(row, column)
-    if rival.any():
+    if np.count_nonzero(rival):
         alone = ~rival
         first, place = _numbered(row[rival])
         second, beside = _numbered(column[rival])

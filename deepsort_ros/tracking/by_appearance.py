@@ -48,6 +48,10 @@ class ByAppearance(Stage):
                 self._compared_exactly(pairs, candidates, features),
                 table.time_since_update[candidates], left, limit)
             return matching._replace(row=candidates[matching.row])
+        if len(pairs.row) < FEW:
+            matching = association.share_out(
+                self._compared_exactly(pairs, candidates, features), left, limit)
+            return matching._replace(row=candidates[matching.row])
         certain, pairs = self._certain(pairs, candidates, features)
         taken = np.zeros(len(seen.tlwh), dtype=bool)
         taken[certain.column] = True
@@ -93,8 +97,6 @@ class ByAppearance(Stage):
         features only, and whatever else the two could do need not be compared at all.
         """
         row, column, cosine = pairs
-        if len(row) < FEW:
-            return Possible(row[:0], column[:0], cosine[:0]), pairs
         limit = self._config.max_cosine_distance
         unmatched = limit + association.EXCESS
         # Of equal indices the last one written stays: the largest cosine.

@@ -67,9 +67,8 @@ class ByOverlap(Claims):
         """Return places in ``candidates`` and ``left`` of pairs within the limit, and 1 - IoU."""
         if not len(candidates) or not len(left):
             return candidates[:0], left[:0], np.empty(0)
-        row, column, overlap = boxes.overlapping(
-            self._form.tlwh(self._table.kalman[0, candidates]), seen.tlwh[left], 1.0 - limit)
-        return row, column, 1.0 - overlap
+        return boxes.overlapping(
+            seen.predicted.take(candidates, axis=0), seen.tlwh.take(left, axis=0), 1.0 - limit)
 
     @staticmethod
     def _shared_out(candidates: NDArray[np.int64], left: NDArray[np.int64],
@@ -109,8 +108,7 @@ class ByOverlap(Claims):
         """Match by IoU, what is left in the paper's order: new tracks get its numbers."""
         if not len(candidates) or not len(left):
             return Matching(candidates[:0], left[:0], left)
-        predicted = self._form.tlwh(self._table.kalman[0, candidates])
-        cost = 1.0 - boxes.iou(predicted, seen.tlwh[left])
+        cost = 1.0 - boxes.iou(seen.predicted[candidates], seen.tlwh[left])
         if self._classes_count:
             cost[~self._of_class(self._table.slot[candidates][:, None], seen.classes[left])] = (
                 association.INADMISSIBLE)

@@ -31,13 +31,13 @@ def checked(detections: Detections, features: NDArray[np.float32] | None, dt: fl
         raise ValueError(f'features: length {features.shape[1]} is not the '
                          f'{length} of the gallery')
     described, features = unit(features)
-    return described, features if described.any() else None
+    return described, features if np.count_nonzero(described) else None
 
 
 def unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which of (N, D) rows are finite and not zero, and those at length 1."""
     norm = np.sqrt(np.einsum('nd,nd->n', features, features))
     described: NDArray[np.bool_] = (norm > 0) & (norm < np.inf)
-    if not described.all():
+    if np.count_nonzero(described) < len(described):
         norm[~described] = 1.0
     return described, features / norm[:, None]

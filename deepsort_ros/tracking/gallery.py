@@ -80,7 +80,7 @@ class Gallery:
         self._count[slots] = np.minimum(held + 1, self._budget)
 
         first = held == 0
-        if first.any():
+        if np.count_nonzero(first):
             self._anchor[slots[first]] = features[first]
             self._spread[slots[first]] = 0.0
             self._since[slots[first]] = 0
@@ -136,6 +136,8 @@ class Gallery:
 
     def newest(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (N, D) the newest feature of each of (N,) slots, NaN rows where there is none."""
+        if not self.feature_length:
+            return np.empty((len(slots), 0), dtype=np.float32)
         held = self.count(slots).nonzero()[0]
         known = slots[held]
         newest: NDArray[np.float32] = self._rings[known, self._next[known] - 1]
@@ -171,8 +173,8 @@ class Gallery:
     def sure_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
         """Return (N,) the :meth:`toward` from which on every feature is within ``limit``."""
         reach = math.acos(max(1.0 - limit, -1.0)) - ANGLE_TOLERANCE - self._spread[slots]
-        sure: NDArray[np.float32] = np.where(
-            reach > 0, np.cos(reach), np.float32(2)) + np.float32(ANGLE_TOLERANCE)
+        # A reach of zero or less is above every cosine.
+        sure: NDArray[np.float32] = np.cos(np.maximum(reach, 0.0)) + np.float32(ANGLE_TOLERANCE)
         return sure
 
     def least_distance(self, slots: NDArray[np.int64], cosine: NDArray[np.float32],
@@ -261,8 +263,8 @@ def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
     # Of few features no more than half: someone who turned round has two looks.
     taken = np.minimum(nearest, (count + 1) // 2)
     cosine.sort(axis=1)
-    best = np.where(np.arange(cosine.shape[1]) < taken[:, None], cosine[:, ::-1], np.float32(0))
-    mean: NDArray[np.float32] = 1.0 - best.sum(axis=1) / taken.astype(np.float32)
+    best = cosine[:, ::-1].cumsum(axis=1)[np.arange(len(count)), taken - 1]
+    mean: NDArray[np.float32] = 1.0 - best / taken.astype(np.float32)
     return mean
 
 

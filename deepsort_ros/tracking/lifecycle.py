@@ -33,7 +33,7 @@ def end_tracks(table: TrackTable, gallery: Gallery, config: TrackerConfig) -> ND
     table.state[matched & (confirmed | (table.hits >= config.n_init))] = CONFIRMED
     overdue = table.elapsed > config.max_age + TIME_TOLERANCE
     ended = ~matched & (tentative | overdue)
-    if not ended.any():
+    if not np.count_nonzero(ended):
         return np.empty(0, dtype=np.int64)
     if config.reid_window:
         put_to_sleep(table, overdue & ~tentative, gallery)

@@ -27,13 +27,14 @@ def kalman_form(config: TrackerConfig) -> kalman.Form:
 @dataclass(frozen=True)
 class Observed:
     """
-    The detections of one image as matching sees them, N of them.
+    The N detections of one image as matching sees them, and where M tracks should be.
 
     :param tlwh: (N, 4) boxes; :param measurement: (N, 4) as the filter's form has it.
     :param classes: (N,) int64 codes.
     :param high: (N,) bool, those that may start a track.
     :param described: (N,) bool, those with a feature, all high.
     :param features: (N, D) float32 unit rows, or None when nothing is described.
+    :param predicted: (M, 4) boxes of all tracks, where they should be.
     """
 
     tlwh: NDArray[np.float64]
@@ -42,6 +43,7 @@ class Observed:
     high: NDArray[np.bool_]
     described: NDArray[np.bool_]
     features: NDArray[np.float32] | None
+    predicted: NDArray[np.float64]
 
 
 class Stage:

@@ -159,7 +159,8 @@ class Tracker:
 
         high = detections.score >= self._config.high_score
         row, column, left, by_reach = self._matcher.match(Observed(
-            detections.tlwh, measurement, classes, high, described & high, features))
+            detections.tlwh, measurement, classes, high, described & high, features,
+            form.tlwh(table.kalman[0])))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
         table.kalman[:, row] = kalman.update(
             table.kalman.take(row, axis=1), measurement[column], form, noise)
@@ -312,7 +313,7 @@ class Tracker:
 
     def _snapshot(self, removed_ids: NDArray[np.int64]) -> Tracks:
         table = self._table
-        if (table.state == DORMANT).any():
+        if np.count_nonzero(table.state == DORMANT):
             return self._report(removed_ids).select(table.state != DORMANT)
         return self._report(removed_ids)
 

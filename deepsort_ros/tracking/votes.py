@@ -39,17 +39,22 @@ class ClassVotes:
     def codes(self, class_id: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return (N,) int64 codes of (N,) class names; good until the next call."""
         names = class_id.tolist()
+        try:
+            return np.fromiter(map(self._code.__getitem__, names), np.int64, len(names))
+        except KeyError:
+            self._learn(names)
+            return self.codes(class_id)
+
+    def _learn(self, names: list[str]) -> None:
         fresh = set(names) - self._code.keys()
-        if fresh:
-            if len(self._code) + len(fresh) > self._names_limit:
-                self._forget()
-                self._names_limit = max(NAMES, 2 * (len(self._code) + len(fresh)))
-            for name in dict.fromkeys(names):
-                self._code.setdefault(name, len(self._code))
-            missing = len(self._code) - self._votes.shape[1]
-            if missing > 0:
-                self._votes = np.pad(self._votes, ((0, 0), (0, missing)))
-        return np.fromiter(map(self._code.__getitem__, names), np.int64, len(names))
+        if len(self._code) + len(fresh) > self._names_limit:
+            self._forget()
+            self._names_limit = max(NAMES, 2 * (len(self._code) + len(fresh)))
+        for name in dict.fromkeys(names):
+            self._code.setdefault(name, len(self._code))
+        missing = len(self._code) - self._votes.shape[1]
+        if missing > 0:
+            self._votes = np.pad(self._votes, ((0, 0), (0, missing)))
 
     def _forget(self) -> None:
         held = np.flatnonzero(self._votes.any(axis=0))
