@@ -15,6 +15,7 @@ from deepsort_ros.bags.storage import SUFFIXES
 from deepsort_ros.bags.writer import TRACKS_TYPE
 from deepsort_ros.mot.history import read_history
 from deepsort_ros.ros.messages.conversions import nanoseconds
+from deepsort_ros.ros.messages.stand_ins import recorded
 from deepsort_ros.ros.messages.types import deserialize_message
 from deepsort_ros.ros.messages.types import TrackArray
 from deepsort_ros.tracking.boxes import iou
@@ -91,11 +92,13 @@ def _read_bag(path: Path, name: str | None) -> Recording:
             have = ', '.join(sorted(topic.name for topic in found or bag.topics)) or 'none'
             raise BagError(f'{path}: needs one topic of {TRACKS_TYPE}, has: {have}; name it '
                            'with --topic')
+        # Bags of an older version have tracks without some of today's fields.
+        older = recorded(TRACKS_TYPE, bag.definitions.get(TRACKS_TYPE))
         read = unreadable = 0
         for _, _, _, data in bag.messages(found):
             read += 1
             try:
-                message = deserialize_message(data, TrackArray)
+                message = older(data) if older else deserialize_message(data, TrackArray)
             except Exception:  # noqa: B902 rclpy raises a type of its C++ part
                 unreadable += 1
                 continue

@@ -1,4 +1,4 @@
-"""Which detections cover each other: what a covered one looks like is partly someone else."""
+"""Which boxes cover each other: what a covered one looks like is partly someone else."""
 from __future__ import annotations
 
 import numpy as np
@@ -20,9 +20,39 @@ def covered(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if len(tlwh) <= FEW:
         common = boxes.intersection(tlwh, tlwh)
-        np.fill_diagonal(common, 0.0)
-        most: NDArray[np.float64] = common.max(axis=1, initial=0.0) / boxes.area(tlwh)
+        common.ravel()[::len(tlwh) + 1] = 0.0  # the diagonal
+        most: NDArray[np.float64] = common.max(axis=0, initial=0.0) / boxes.area(tlwh)
         return most
+    first, second, common = _touching(tlwh)
+    share = np.zeros(len(tlwh))
+    area = boxes.area(tlwh)
+    np.maximum.at(share, first, common / area[first])
+    np.maximum.at(share, second, common / area[second])
+    return share
+
+
+def visibility(tlwh: NDArray[np.float64], hiding: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """
+    Return (N,) the share of each box that no nearer one hides, 0 to 1.
+
+    It is what the one that hides most of it leaves. Of two boxes, the nearer one is the one whose
+    bottom edge is lower in the image, as for things on the ground before an upright camera.
+
+    :param tlwh: (N, 4) boxes of positive area; :param hiding: (N,) those that may hide others.
+    """
+    first, second, common = _touching(tlwh)
+    bottom = tlwh[:, 1] + tlwh[:, 3]
+    above = bottom[first] < bottom[second]
+    farther, nearer = np.where(above, (first, second), (second, first))
+    hidden = hiding[nearer] & (bottom[farther] < bottom[nearer])
+    share = np.zeros(len(tlwh))
+    np.maximum.at(share, farther[hidden], (common / boxes.area(tlwh)[farther])[hidden])
+    return 1.0 - share
+
+
+def _touching(tlwh: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64],
+                                                  NDArray[np.float64]]:
+    """Return the pairs of (N, 4) boxes that overlap, each once, and their common areas."""
     # Sorted by their left edges, the boxes that overlap along x with one follow it: a sweep finds
     # the few pairs.
     order = tlwh[:, 0].argsort(kind='stable')
@@ -38,9 +68,4 @@ def covered(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
     near = high > 0
     first, second, high = first[near], second[near], high[near]
     end = tlwh[:, 0] + tlwh[:, 2]
-    common = high * (np.minimum(end[first], end[second]) - tlwh[second, 0])
-    share = np.zeros(len(tlwh))
-    area = boxes.area(tlwh)
-    np.maximum.at(share, first, common / area[first])
-    np.maximum.at(share, second, common / area[second])
-    return share
+    return first, second, high * (np.minimum(end[first], end[second]) - tlwh[second, 0])

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.tracking.occlusion import visibility
+
 
 class TrackState(enum.IntEnum):
     """State of a track, with the numbers of ``Track.msg``."""
@@ -63,6 +65,15 @@ class Tracks:
     def __len__(self) -> int:
         """Return M."""
         return len(self.id)
+
+    def visibility(self) -> NDArray[np.float64]:
+        """
+        Return (M,) the share of each box that no other track hides, 0 to 1.
+
+        Tracks that were not seen in this image or the last one hide nothing
+        (:func:`~deepsort_ros.tracking.occlusion.visibility`).
+        """
+        return visibility(self.tlwh, self.time_since_update <= 1)
 
     def select(self, chosen: NDArray[Any]) -> Tracks:
         """Return the tracks a boolean mask or an index array chooses, in its order."""

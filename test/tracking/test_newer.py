@@ -15,6 +15,7 @@ from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.by_appearance import Possible
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.occlusion import covered
+from deepsort_ros.tracking.occlusion import visibility
 
 NEW = {'nearest_features': 5, 'by_age': False, 'second_look': 1.33, 'covered_share': 0.5}
 RED, BLUE = np.eye(4, dtype=np.float32)[:2]
@@ -83,6 +84,44 @@ def test_each_box_is_covered_by_the_one_that_covers_most_of_it() -> None:
     tlwh = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10], [8, 0, 2, 2], [90, 90, 5, 5]])
     np.testing.assert_allclose(covered(tlwh), [0.5, 0.5, 1.0, 0.0])
     assert len(covered(tlwh[:0])) == 0
+
+
+def test_a_box_is_hidden_by_the_one_that_stands_before_it() -> None:
+    tlwh = np.array([[0.0, 0, 10, 10], [5, 5, 10, 10], [90, 90, 5, 5], [8, 0, 2, 2]])
+    everyone = np.ones(4, dtype=bool)
+    # The second stands lower and hides a quarter of the first; the first hides all of the last.
+    np.testing.assert_allclose(visibility(tlwh, everyone), [0.75, 1.0, 1.0, 0.0])
+    np.testing.assert_allclose(
+        visibility(tlwh, np.array([True, False, True, True])), [1.0, 1.0, 1.0, 0.0])
+    assert visibility(tlwh[:0], everyone[:0]).shape == (0,)
+    side_by_side = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10]])
+    np.testing.assert_allclose(visibility(side_by_side, everyone[:2]), 1.0)
+
+
+def test_visibility_is_one_less_what_the_nearest_cover() -> None:
+    rng = np.random.default_rng(3)
+    tlwh = rng.uniform(1, 100, (60, 4))
+    hiding = rng.uniform(size=60) < 0.8
+    expected = np.ones(60)
+    for k, (x, y, w, h) in enumerate(tlwh):
+        for a, b, c, d in tlwh[hiding]:
+            if b + d > y + h:
+                common = (max(0, min(x + w, a + c) - max(x, a))
+                          * max(0, min(y + h, b + d) - max(y, b)))
+                expected[k] = min(expected[k], 1 - common / (w * h))
+    np.testing.assert_allclose(visibility(tlwh, hiding), expected)
+
+
+def test_a_track_not_seen_for_two_images_hides_nobody() -> None:
+    tracker = Tracker(TrackerConfig())
+    behind, before = [100.0, 100, 40, 100], [110.0, 110, 40, 100]
+    for _ in range(4):
+        tracks = tracker.update(Detections.from_arrays([behind, before]), None)
+    assert tracks.visibility()[0] == pytest.approx(0.325, abs=0.01)
+    assert tracks.visibility()[1] == 1.0
+    for shown in (0.325, 1.0):
+        tracks = tracker.update(Detections.from_arrays([behind]), None)
+        assert tracks.visibility()[0] == pytest.approx(shown, abs=0.01)
 
 
 def seen(tracker: Tracker, left: float, look: np.ndarray, times: int = 1, width: float = 40.0):

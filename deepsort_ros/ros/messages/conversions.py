@@ -114,7 +114,8 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
     vector = type(blank.velocity)
     columns = [column.tolist() for column in (
         tracks.tlwh, velocity, tracks.first_seen, tracks.last_seen, tracks.id, tracks.state,
-        tracks.score, tracks.age, tracks.hits, tracks.time_since_update, tracks.detection_index)]
+        tracks.score, tracks.visibility(), tracks.age, tracks.hits, tracks.time_since_update,
+        tracks.detection_index)]
     messages = []
     for row, (class_id, box, (vx, vy), first, last, *values) in enumerate(
             zip(tracks.class_id, *columns)):
@@ -127,8 +128,8 @@ def write_tracks(tracks: Tracks, header: Header, size: tuple[int, int], session:
         _set_time(track.first_seen, first)
         _set_time(track.last_seen, last)
         track.class_id = str(class_id)
-        (track.id, track.state, track.score, track.age, track.hits, track.time_since_update,
-         track.detection_index) = values
+        (track.id, track.state, track.score, track.visibility, track.age, track.hits,
+         track.time_since_update, track.detection_index) = values
         track.covariance = covariance[row]
         if known[row]:
             track.feature = array('f', tracks.feature[row].tobytes())

@@ -68,6 +68,28 @@ def message_class(name: str) -> Any:
     return kind
 
 
+def recorded(name: str, definition: str | None) -> Callable[[bytes], Any] | None:
+    """
+    Return what reads the messages of a bag whose definition is not the installed one.
+
+    :param definition: as the bag holds it, with those it is made of behind it; None: it has none.
+    :returns: None where the installed class reads them.
+    """
+    if definition is None:
+        return None
+    try:
+        types = get_types_from_msg(definition, name)
+        known = _store().fielddefs
+        if all(key in known and known[key][1] == fields for key, (_, fields) in types.items()):
+            return None
+        store = get_typestore(Stores.ROS2_JAZZY)
+        store.register({key: entry for key, entry in types.items()
+                        if key not in store.fielddefs})
+    except TypesysError:
+        return None
+    return functools.partial(_read, store, name)
+
+
 def register(name: str, definition: str) -> None:
     """
     Make a message known by its definition, with those it is made of behind it.
@@ -112,11 +134,15 @@ def deserialize_message(data: bytes, kind: Any) -> Any:
 
     :raises SerdeError: they are not those of a message of this class.
     """
+    return _read(_store(), kind.__msgtype__, data)
+
+
+def _read(store: Typestore, name: str, data: bytes) -> Any:
     try:
-        return _store().deserialize_cdr(data, kind.__msgtype__)
+        return store.deserialize_cdr(data, name)
     except SerdeError:
         # Fast CDR may add 4 bytes behind an empty list at the end; rosbags takes at most 3.
-        return _store().deserialize_cdr(data[:-4], kind.__msgtype__)
+        return store.deserialize_cdr(data[:-4], name)
 
 
 def _with_arrays(message: Any) -> Any:

@@ -1,6 +1,7 @@
 """Detection and track messages carry exactly what the arrays hold."""
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,12 @@ def test_tracks_reach_the_wire_with_header_units_and_ids():
     assert (second.first_seen, second.last_seen) == (
         Time(sec=2), Time(sec=2, nanosec=7))
     assert second.detection_index == 0 and message.tracks[0].detection_index == -1
+
+
+def test_a_track_says_how_much_of_it_is_visible():
+    boxes = np.array([[0.0, 0, 10, 10], [5, 5, 10, 10]])
+    message = write_tracks(replace(tracks(), tlwh=boxes), HEADER, (1, 1), 0, 30.0, features=False)
+    assert [track.visibility for track in message.tracks] == [0.75, 1.0]
 
 
 def test_covariance_is_in_pixels_and_pixels_per_second():
