@@ -4,8 +4,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deepsort_ros.settings import SettingError
 from deepsort_ros.settings import SPECS
 from deepsort_ros.settings import unknown_words
@@ -21,6 +19,7 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     :raises SettingError: not a parameter file, or a setting that does not exist.
     :raises OSError: the file cannot be read.
     """
+    import yaml
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deepsort_ros.commands.values import topic
 from deepsort_ros.commands.values import whole
 from deepsort_ros.parameter_files import read_parameter_file
@@ -118,6 +116,8 @@ def resolve_settings(args: argparse.Namespace, frame_rate: float | None = None) 
     :param frame_rate: of the input, used unless one of them sets it.
     :raises SettingError: an unknown name or a value that is not acceptable.
     """
+    # Here, so that "deepsort doctor" can say that it is missing.
+    import yaml
     changes: dict[str, Any] = {} if frame_rate is None else {'frame_rate': frame_rate}
     if args.preset:
         changes.update(preset(args.preset))

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from deepsort_ros.doctor.node import Node
+from deepsort_ros.doctor.node import start
 from deepsort_ros.resources import share_path
 
 GROUP = 'HwHiAiUser'
@@ -29,10 +32,14 @@ DETECTIONS_HASH = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6a
 BESIDE_CANN = {'numpy': (1, 24), 'protobuf': (3, 20)}
 # What an engine is installed for.
 WORTH = {'mindspore': 'for NPUs and *.mindir', 'onnxruntime': 'for *.onnx; faster on a CPU'}
+# Where a fault follows from another one.
+FIRST = 'mend the errors above first'
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 MESSAGES = ('builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'sensor_msgs', 'std_msgs',
             'std_srvs', 'visualization_msgs')
 LIBRARIES = {'numpy': 'numpy', 'scipy': 'scipy', 'cv2': 'opencv', 'yaml': 'PyYAML'}
+# Bytes: what config/large_images.xml takes for each process.
+ENOUGH_SHARED = 128 * 2**20
 # Bytes: MindSpore, its compiler and an image of the camera.
 ENOUGH_MEMORY = 6 * 2**30
 
@@ -72,43 +79,48 @@ def libraries() -> Check:
             missing.append(f'{name} ({error})')
     if missing:
         return Check('libraries', 'error', f'cannot be imported: {", ".join(missing)}',
-                     'rosdep install --from-paths src --ignore-src -y')
+                     'in a workspace: rosdep install --from-paths src --ignore-src -y; in a '
+                     'checkout: make env')
     return Check('libraries', 'ok', ', '.join(found))
 
 
-def ros() -> Check:
-    """Return the distribution and the version of rclpy."""
+def ros(found: Node | None = None) -> Check:
+    """Return the distribution and the version of rclpy, and whether a node starts."""
+    found = found or start()
     sourced = os.environ.get('ROS_DISTRO', '')
-    try:
-        from deepsort_ros.ros.distro import distribution
-        name = distribution()
-    except Exception as error:  # noqa: B902 a broken rclpy can raise anything
-        return Check('ros', 'error', f'rclpy cannot be imported: {error}',
-                     f'source /opt/ros/{sourced or "DISTRO"}/setup.bash; offline commands of '
-                     f'deepsort run without it')
+    if not found.distribution:
+        wrong = os.environ.get('RMW_IMPLEMENTATION', '')
+        distro = sourced or 'DISTRO'
+        if wrong and wrong in found.fault:
+            cure = (f'sudo apt install ros-{distro}-{wrong.replace("_", "-")}, or, for the '
+                    f'default: unset RMW_IMPLEMENTATION')
+        else:
+            cure = _unless_missing(found.fault, f'source /opt/ros/{distro}/setup.bash; offline '
+                                   f'commands of deepsort run without it')
+        return Check('ros', 'error', f'rclpy cannot be used: {found.fault}', cure)
     try:
         version = metadata.version('rclpy')
     except metadata.PackageNotFoundError:
         version = 'of unknown version'
     how = 'sourced' if sourced else 'by the version of rclpy'
-    return Check('ros', 'ok', f'{name} ({how}), rclpy {version}')
+    return Check('ros', 'ok', f'{found.distribution} ({how}), rclpy {version}')
 
 
-def messages() -> Check:
+def messages(found: Node | None = None) -> Check:
     """Return whether all packages of messages are there, and are those of everyone else."""
     missing = [name for name in (*MESSAGES, 'vision_msgs') if not _importable(f'{name}.msg')
                and not _importable(f'{name}.srv')]
-    if 'vision_msgs' in missing:
-        distro = os.environ.get('ROS_DISTRO') or 'DISTRO'
-        return Check('messages', 'error', f'missing: {", ".join(missing)}',
-                     f'sudo apt install ros-{distro}-vision-msgs, or "make env", which builds '
-                     f'interfaces/vision_msgs')
     if missing:
+        distro = (os.environ.get('ROS_DISTRO') or (found or start()).distribution or 'DISTRO')
+        packages = ' '.join(f'ros-{distro}-{name.replace("_", "-")}' for name in missing)
+        own = ('; or "make env", which builds the one of interfaces/vision_msgs'
+               if 'vision_msgs' in missing else '')
         return Check('messages', 'error', f'missing: {", ".join(missing)}',
-                     'rosdep install --from-paths src --ignore-src -y')
+                     f'sudo apt install {packages}{own}')
     if not _importable('deepsort_ros.msg'):
         return Check('messages', 'error', 'the messages of deepsort_ros are not built',
-                     'colcon build --packages-select deepsort_ros, then source install/setup.bash')
+                     'colcon build --packages-select deepsort_ros, then source '
+                     'install/setup.bash; in a checkout without ROS: make env')
     own, theirs = _hash('deepsort_ros', 'TrackArray'), _hash('vision_msgs', 'Detection2DArray')
     if theirs and theirs != DETECTIONS_HASH:
         return Check('messages', 'error', f'vision_msgs/Detection2DArray has the hash {theirs}, '
@@ -118,22 +130,30 @@ def messages() -> Check:
     return Check('messages', 'ok', f'all found{hashes}')
 
 
-def dds() -> Check:
-    """Return the middleware, its profile and its shared memory."""
-    rmw = os.environ.get('RMW_IMPLEMENTATION') or 'the default middleware'
-    facts = [rmw]
-    try:
-        from deepsort_ros.ros.distro import profiles_variable
-        read = profiles_variable()
-    except Exception:  # noqa: B902 said by another check
-        read = PROFILES[0]
+def dds(found: Node | None = None, shm: Path = Path('/dev/shm')) -> Check:
+    """Return whether a node starts, its middleware, its profile and its shared memory."""
+    found = found or start()
+    if not found.distribution:
+        return Check('dds', 'note', 'not tried: there is no ROS')
+    if found.fault:
+        return Check('dds', 'error', f'no node can be started: {found.fault}',
+                     _unless_missing(found.fault, 'look at the variables that choose the '
+                                     'middleware: env | grep -E "^(ROS|RMW|FAST|CYCLONE)"'))
+    facts = [found.middleware]
+    free = shutil.disk_usage(shm).free if shm.is_dir() else None
+    if free is not None:
+        facts.append(f'/dev/shm has {free / 2**20:.0f} MB free')
+    if 'fastrtps' not in found.middleware:
+        return Check('dds', 'ok', ', '.join(facts))
+    read = found.profiles
     given = os.environ.get(read, '')
     other = next((name for name in PROFILES if name != read and os.environ.get(name)), '')
-    shm = Path('/dev/shm')
-    if shm.is_dir():
-        facts.append(f'/dev/shm has {shutil.disk_usage(shm).free / 2**20:.0f} MB free')
     if given and not Path(given).is_file():
         return Check('dds', 'error', f'{read}={given}: no such file', f'correct or unset {read}')
+    if free is not None and free < ENOUGH_SHARED:
+        return Check('dds', 'warning', f'{", ".join(facts)}: images will be lost',
+                     'in a container: docker run --shm-size=1g; else remove what other programs '
+                     'left in /dev/shm')
     if given:
         return Check('dds', 'ok', ', '.join([*facts, f'{read}={given}']))
     if other:
@@ -209,18 +229,48 @@ def memory(info: Path = Path('/proc/meminfo')) -> Check:
     return Check('memory', 'ok', text)
 
 
-def model() -> Check:
-    """Return whether the bundled model is there and whole."""
+def model(name: str = 'bundled') -> Check:
+    """
+    Return whether a model is there and whole.
+
+    :param name: ``bundled`` or a path, as of the setting ``model``.
+    """
     try:
         from deepsort_ros.reid.model import read_model
-        found = read_model('bundled')
+        found = read_model(name)
+    except ModuleNotFoundError:
+        raise
     except Exception as error:  # noqa: B902 whatever a file provokes
-        return Check('model', 'error', f'bundled: {error}', 'install deepsort_ros again')
-    return Check('model', 'ok', f'bundled, {found.feature_size}-d, sha256 {found.sha256[:12]}')
+        text = str(error)
+        return Check('model', 'error', text if name in text else f'{name}: {text}', (
+            'install deepsort_ros again' if name == 'bundled' else
+            'give the path of a .ckpt, .mindir or .onnx of a network, or "bundled"'))
+    size = f'{found.feature_size}-d' if found.feature_size else 'features of unknown length'
+    return Check('model', 'ok', f'{name}, {size}, sha256 {found.sha256[:12]}')
 
 
 QUICK: tuple[Callable[[], Check], ...] = (
-    python, libraries, ros, messages, dds, engines, cann, driver, memory, model)
+    python, libraries, ros, messages, dds, engines, cann, driver, memory)
+
+
+def quick(model_name: str = 'bundled') -> list[Check]:
+    """Return what all checks find that compute nothing, the model last; none stops another."""
+    return [*(_guarded(check) for check in QUICK), _guarded(lambda: model(model_name), 'model')]
+
+
+def _guarded(check: Callable[[], Check], name: str = '') -> Check:
+    try:
+        return check()
+    except Exception as error:  # noqa: B902 what is broken can raise anything
+        return Check(name or check.__name__, 'error',
+                     f'cannot be looked at: {type(error).__name__}: {error}',
+                     FIRST)
+
+
+def _unless_missing(fault: str, cure: str) -> str:
+    """Return a cure, unless what is missing is no part of ROS and so named by another check."""
+    name = re.search("No module named '([a-z0-9_]+)", fault)
+    return FIRST if name and name[1] in LIBRARIES else cure
 
 
 def _importable(module: str) -> bool:

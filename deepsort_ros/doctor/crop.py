@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from deepsort_ros.doctor.checks import Check
+from deepsort_ros.reid.engines import ENGINES
 from deepsort_ros.reid.engines import installed
+from deepsort_ros.reid.model import read_model
 from deepsort_ros.reid.probe import ask
 from deepsort_ros.reid.probe import MARK
 
@@ -23,23 +25,26 @@ MAX_DISTANCE = 1e-3
 RUNS = 5
 
 
-def devices(files: Path = Path('/dev')) -> Iterator[tuple[str, str]]:
-    """Yield the engine and the device of every pair worth trying on this machine."""
+def devices(model: str = 'bundled', files: Path = Path('/dev')) -> Iterator[tuple[str, str]]:
+    """Yield the engine and the device of every pair worth trying with a model on this machine."""
+    kind_of_model = read_model(model).kind
     kinds = ['CPU']
     if any(files.glob('davinci[0-9]*')):
         kinds.append('Ascend')
     if any(files.glob('nvidia[0-9]*')):
         kinds.append('GPU')
-    for engine in ('mindspore', 'onnxruntime'):
-        if installed(engine):
+    for engine, models in ENGINES.items():
+        if kind_of_model in models and installed(engine):
             yield from ((engine, kind) for kind in kinds)
 
 
 def check(pairs: Sequence[tuple[str, str]], progress: Callable[[str], object],
-          command: Callable[[str, str], Sequence[str]] | None = None) -> list[Check]:
+          command: Callable[[str, str], Sequence[str]] | None = None,
+          model: str = 'bundled') -> list[Check]:
     """
     Compute the same crop on every engine and device.
 
+    :param model: that computes, as of the setting of this name.
     :param command: of the child for an engine and a device, instead of this module.
     """
     found: list[Check] = []
@@ -48,7 +53,8 @@ def check(pairs: Sequence[tuple[str, str]], progress: Callable[[str], object],
         name = f'crop {engine} {kind}'
         progress(f'computing a crop with {engine} on {kind}')
         result, fault, _ = ask(
-            command(engine, kind) if command else [sys.executable, '-m', __name__, engine, kind],
+            command(engine, kind) if command else
+            [sys.executable, '-m', __name__, engine, kind, model],
             f'computing with {engine} on {kind}', TIMEOUT, progress)
         if result is None or result.get('fault'):
             fault = fault or str(result and result['fault'])
@@ -70,12 +76,12 @@ def check(pairs: Sequence[tuple[str, str]], progress: Callable[[str], object],
     return found
 
 
-def compute(engine: str, kind: str) -> dict[str, Any]:
+def compute(engine: str, kind: str, model: str) -> dict[str, Any]:
     """Return the feature of a fixed crop, and what computing it took."""
     import numpy as np
 
     from deepsort_ros.reid.encoder import Encoder
-    encoder = Encoder.create('bundled', kind, batch_buckets=(1,), engine=engine)
+    encoder = Encoder.create(model, kind, batch_buckets=(1,), engine=engine)
     image = np.random.default_rng(0).integers(0, 256, (128, 64, 3), dtype=np.uint8)
     box = np.array([[0.0, 0.0, 64.0, 128.0]])
     feature = encoder.encode(image, box)[0]
@@ -91,7 +97,7 @@ def compute(engine: str, kind: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Compute with ``ENGINE DEVICE`` in this process and print what came of it."""
+    """Compute with ``ENGINE DEVICE MODEL`` in this process and print what came of it."""
     try:
         result = compute(*arguments)
     except Exception as error:  # noqa: B902 whatever a device throws is its reason

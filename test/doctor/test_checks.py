@@ -2,6 +2,8 @@
 import builtins
 import importlib.util
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,10 +13,17 @@ from deepsort_ros import cli
 from deepsort_ros.commands import doctor
 from deepsort_ros.doctor import checks
 from deepsort_ros.doctor import crop
+from deepsort_ros.doctor import node
 from deepsort_ros.doctor.checks import Check
+from deepsort_ros.doctor.node import Node
 from deepsort_ros.reid.probe import MARK
 
 STATES = ('ok', 'note', 'warning', 'error')
+NAMES = ['python', 'libraries', 'ros', 'messages', 'dds', 'engines', 'cann', 'driver', 'memory',
+         'model']
+ROOT = Path(__file__).resolve().parents[2]
+JAZZY = Node('jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'rmw_fastrtps_cpp')
+KILTED = Node('kilted', 'FASTDDS_DEFAULT_PROFILES_FILE', 'rmw_fastrtps_cpp')
 
 
 @pytest.fixture
@@ -51,19 +60,19 @@ def test_the_json_has_the_same_checks_and_keys_in_every_run(capsys):
     code, output = run(capsys, '--quick', '--json')
     report = json.loads(output)
     assert list(report) == ['format', 'ok', 'checks'] and report['format'] == doctor.FORMAT == 1
-    assert [check['name'] for check in report['checks']] == [
-        'python', 'libraries', 'ros', 'messages', 'dds', 'engines', 'cann', 'driver', 'memory',
-        'model']
+    assert [check['name'] for check in report['checks']] == NAMES
     for check in report['checks']:
         assert list(check) == ['name', 'state', 'text', 'cure'] and check['state'] in STATES
     assert report['ok'] == (code == 0)
 
 
 def test_the_page_names_each_check_with_its_state_and_cure(capsys, monkeypatch):
-    monkeypatch.setattr(checks, 'QUICK', (lambda: Check('cann', 'error', 'gone', 'install it'),))
+    command = f'export PATH={"/a/long/path" * 20}'
+    monkeypatch.setattr(checks, 'quick', lambda model: [Check('cann', 'error', 'gone', command)])
     code, output = run(capsys, '--quick')
     assert code == 1
-    assert output.splitlines() == ['error    cann: gone', '         -> install it',
+    # A command can be copied.
+    assert output.splitlines() == ['error    cann: gone', f'         -> {command}',
                                    'Not ready: mend what is marked error; 1 error']
 
 
@@ -71,15 +80,14 @@ def test_the_page_names_each_check_with_its_state_and_cure(capsys, monkeypatch):
     (('ok',), 'Ready'), (('note', 'ok', 'note'), 'Ready; 2 notes'),
     (('warning', 'note'), 'Ready, with limits; 1 warning; 1 note')])
 def test_the_last_line_is_the_verdict(capsys, monkeypatch, states, last):
-    monkeypatch.setattr(checks, 'QUICK', [
-        lambda state=state: Check('any', state, 'text') for state in states])
+    monkeypatch.setattr(checks, 'quick', lambda model: [
+        Check('any', state, 'text') for state in states])
     code, output = run(capsys, '--quick')
     assert code == 0 and output.splitlines()[-1] == last
 
 
 @pytest.mark.parametrize(('package', 'name', 'words'), [
     ('vision_msgs', 'messages', 'missing: vision_msgs'),
-    ('rclpy', 'ros', 'rclpy cannot be imported'),
     ('mindspore', 'engines', 'not installed: mindspore'),
     ('onnxruntime', 'engines', 'not installed: onnxruntime'),
     ('scipy', 'libraries', 'scipy')])
@@ -90,6 +98,107 @@ def test_what_is_not_installed_is_named_with_a_cure(capsys, hide, package, name,
     assert words in check['text'] and check['cure'] and check['state'] != 'ok'
 
 
+@pytest.fixture
+def absent(monkeypatch, tmp_path):
+    """Return a function that makes packages fail to be imported by the processes of this one."""
+    def without(*packages):
+        for name in packages:
+            (tmp_path / f'{name}.py').write_text(
+                f'raise ModuleNotFoundError("No module named {name!r}", name={name!r})\n')
+        monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    return without
+
+
+@pytest.mark.parametrize('package', ['numpy', 'yaml', 'rclpy'])
+def test_the_command_runs_without_a_package_and_names_it(absent, package):
+    absent(package)
+    program = [sys.executable, '-c', 'import sys; from deepsort_ros.cli import main; '
+               'sys.exit(main(["doctor", "--quick", "--json"]))']
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert [check['name'] for check in report['checks']] == NAMES
+    assert done.returncode == (0 if report['ok'] else 1) and 'Traceback' not in done.stderr
+    found = [check for check in report['checks'] if check['state'] == 'error']
+    assert any(f'No module named {package!r}' in check['text'] for check in found)
+    assert all(check['cure'] for check in found)
+
+
+def test_without_ros_the_cure_is_to_source_it(absent):
+    absent('rclpy')
+    found = node.start.__wrapped__()
+    check = checks.ros(found)
+    assert check.state == 'error' and 'rclpy' in check.text and '/setup.bash' in check.cure
+    assert checks.dds(found).state == 'note'
+
+
+def test_a_middleware_that_is_not_there_ends_a_child_alone_and_is_named(monkeypatch):
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_cyclonedds_cpp')
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    found = node.start.__wrapped__()
+    if found.middleware == 'rmw_cyclonedds_cpp':
+        pytest.skip('it is installed here')
+    check = checks.ros(found) if not found.distribution else checks.dds(found)
+    assert check.state == 'error' and 'rmw_cyclonedds_cpp' in check.text
+    if not found.distribution:
+        assert 'ros-jazzy-rmw-cyclonedds-cpp' in check.cure
+        assert 'unset RMW_IMPLEMENTATION' in check.cure
+
+
+def test_a_node_that_cannot_start_gives_the_reason(monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', 'abc')
+    check = checks.dds(node.start.__wrapped__())
+    assert check.state == 'error' and 'ROS_DOMAIN_ID' in check.text and 'env |' in check.cure
+
+
+def test_a_node_that_starts_names_its_middleware():
+    found = node.start.__wrapped__()
+    assert found.middleware.startswith('rmw_') and found.distribution and not found.fault
+    assert found.middleware in checks.dds(found).text
+
+
+def test_another_middleware_gets_no_profile_of_fast_dds():
+    check = checks.dds(Node('jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE', 'rmw_cyclonedds_cpp'))
+    assert check.state == 'ok' and 'profile' not in check.text
+
+
+def test_little_shared_memory_is_a_warning(monkeypatch, tmp_path):
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr(checks.shutil, 'disk_usage', lambda path: usage(2**26, 0, 2**26))
+    check = checks.dds(JAZZY, tmp_path)
+    assert check.state == 'warning' and '64 MB free' in check.text and '--shm-size' in check.cure
+
+
+@pytest.mark.parametrize('content', [None, b'', b'garbage', b'\x08\x07'])
+@pytest.mark.parametrize('suffix', ['.ckpt', '.onnx', '.mindir'])
+def test_a_broken_model_is_named_and_nothing_is_computed(capsys, tmp_path, suffix, content):
+    path = tmp_path / f'mine{suffix}'
+    if content is not None:
+        path.write_bytes(content)
+    code, output = run(capsys, '--json', '--model', str(path))
+    last = json.loads(output)['checks'][-1]
+    assert code == 1 and last['name'] == 'model' and last['state'] == 'error'
+    assert str(path) in last['text'] and last['text'].count(str(path)) == 1
+    assert 'path' in last['cure']
+
+
+def test_a_check_that_fails_itself_is_an_error_and_stops_no_other(monkeypatch, capsys):
+    def engines():
+        raise OSError('disk gone')
+    monkeypatch.setattr(checks, 'QUICK', (engines, checks.memory))
+    found = checks.quick()
+    assert [check.name for check in found] == ['engines', 'memory', 'model']
+    assert found[0].state == 'error' and 'OSError: disk gone' in found[0].text
+
+
+def test_what_libraries_print_is_not_in_the_json(monkeypatch, capsys):
+    def libraries():
+        print('OpenCV bindings requires "numpy" package.')
+        return Check('libraries', 'ok', '')
+    monkeypatch.setattr(checks, 'QUICK', (libraries,))
+    _, output = run(capsys, '--quick', '--json')
+    assert json.loads(output)['format'] == doctor.FORMAT
+
+
 def test_without_any_engine_that_is_an_error(hide):
     hide('mindspore', 'onnxruntime', 'mindspore_lite')
     assert checks.engines().state == 'error'
@@ -97,21 +206,19 @@ def test_without_any_engine_that_is_an_error(hide):
 
 
 def test_without_a_profile_the_line_to_type_is_given(monkeypatch):
-    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
     for name in checks.PROFILES:
         monkeypatch.delenv(name, raising=False)
-    command = checks.dds().cure.split(': ')[1]
+    command = checks.dds(JAZZY).cure.split(': ')[1]
     name, path = command.removeprefix('export ').split('=')
     assert name == 'FASTRTPS_DEFAULT_PROFILES_FILE' and Path(path).is_file()
 
 
 def test_a_profile_under_the_name_of_another_distribution_is_a_warning(monkeypatch, tmp_path):
-    monkeypatch.setenv('ROS_DISTRO', 'kilted')
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', __file__)
     monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE', raising=False)
-    assert checks.dds().cure == 'this distribution reads FASTDDS_DEFAULT_PROFILES_FILE'
+    assert checks.dds(KILTED).cure == 'this distribution reads FASTDDS_DEFAULT_PROFILES_FILE'
     monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', str(tmp_path / 'none.xml'))
-    assert checks.dds().state == 'error'
+    assert checks.dds(KILTED).state == 'error'
 
 
 def test_an_npu_without_cann_or_without_its_environment_is_an_error(monkeypatch, tmp_path):

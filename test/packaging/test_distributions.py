@@ -76,6 +76,8 @@ EVERYWHERE = {
     'rclpy.serialization': {'deserialize_message', 'serialize_message'},
     # 3.1.0 (814, 830)
     'rclpy.signals': {'SignalHandlerOptions'},
+    # 0.7.0 and before
+    'rclpy.utilities': {'get_rmw_implementation_identifier'},
     'sensor_msgs.msg': {'CameraInfo', 'CompressedImage', 'Image'},
     'std_msgs.msg': {'ColorRGBA', 'Header'},
     'std_srvs.srv': {'SetBool', 'Trigger'},

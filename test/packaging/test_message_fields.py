@@ -61,7 +61,7 @@ def import_class(name: str):
 
 
 def imported() -> set[str]:
-    """Return the types of messages that the code imports, but for those of ``OTHERS``."""
+    """Return the types of messages that the code imports, except those of ``OTHERS``."""
     text = '\n'.join(path.read_text(encoding='utf-8') for path in files())
     found = re.findall(r'^ *from (\w+)\.msg import (\w+)', text, re.MULTILINE)
     return {f'{package}/msg/{name}' for package, name in found if package not in OTHERS}
