@@ -1,4 +1,4 @@
-"""Boxes of what a network saw are told from boxes of the image, and honest ones never are."""
+"""Boxes of what a network saw are found, and honest boxes are never taken for them."""
 from pathlib import Path
 
 import numpy as np
