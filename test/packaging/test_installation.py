@@ -1,5 +1,6 @@
 """What the installation holds, and where."""
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -7,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from importlib import metadata
 from pathlib import Path
 
+import live
 import pytest
 
 from deepsort_ros.ros.distro import isolation
@@ -61,20 +63,20 @@ def test_ament_index_knows_the_package():
 
 @pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no /dev/shm to look into')
 def test_large_images_profile_gives_a_process_its_shared_memory():
-    def segments():
-        # Fast DDS 2 and 3.
-        return {*Path('/dev/shm').glob('fastrtps_*'), *Path('/dev/shm').glob('fastdds_*')}
+    def segments(process):
+        # Of this process alone: others run nodes, too. Fast DDS 2 and 3.
+        names = re.findall(r'/dev/shm/fast(?:rtps|dds)_\S+',
+                           Path(f'/proc/{process.pid}/maps').read_text())
+        return [Path(name).stat().st_size for name in names]
 
     program = 'import rclpy; rclpy.init(); n = rclpy.create_node("holder"); print(); input()'
-    before = segments()
-    process = subprocess.Popen(
-        [sys.executable, '-u', '-c', program], text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, **isolation(), 'ROS_DOMAIN_ID': '97',
-             profiles_variable(): str(ROOT / 'config' / 'large_images.xml')})
-    with process:
+    with live.own_domain() as domain, subprocess.Popen(
+            [sys.executable, '-u', '-c', program], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, **isolation(), 'ROS_DOMAIN_ID': str(domain),
+                 profiles_variable(): str(ROOT / 'config' / 'large_images.xml')}) as process:
         started = process.stdout.readline()
-        sizes = [path.stat().st_size for path in segments() - before]
-        _, errors = process.communicate('\n', timeout=30)
+        sizes = segments(process)
+        _, errors = process.communicate('\n', timeout=live.WAIT)
     assert (started, errors, process.returncode) == ('\n', '', 0)
     assert max(sizes) >= 128 * 2 ** 20
