@@ -94,8 +94,8 @@ test-training: ## Run the tests of training/, which need PyTorch and OpenVINO.
 	$(call environment,.venv-training,$(PYTHON),requirements/mindspore-new.txt \
 	  requirements/training.txt mindspore==2.10.0)
 	@python -m pip install -qq --no-deps -r requirements/trackeval.txt
-	@python -m pytest test/reid/test_adapt.py test/reid/test_omni_network.py \
-	  test/reid/test_teachers.py
+	@python -m pytest test/reid/test_adapt.py test/reid/test_footage.py test/reid/test_score.py \
+	  test/reid/test_omni_network.py test/reid/test_teachers.py
 
 lint: env ## Run the linters and the type checker alone.
 	@echo 'Linters and type checker'
