@@ -6,6 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from deepsort_ros.pipeline import Frame
+from deepsort_ros.pipeline import Pipeline
+from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking.detections import best_first
@@ -39,6 +42,41 @@ def test_equal_scores_are_taken_in_an_order_that_no_processor_decides(count: int
     scores = np.random.default_rng(count).integers(0, 3, count) / 2
     assert best_first(scores).tolist() == sorted(
         range(count), key=lambda one: (scores[one], one), reverse=True)
+
+
+class OtherProcessor:
+    """Numpy whose sorts that are not stable put equal values into another order."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+    def argsort(self, values: np.ndarray, kind: str | None = None) -> np.ndarray:
+        if kind == 'stable':
+            return np.argsort(values, kind=kind)
+        order = self._random.permutation(len(values))
+        return order[np.argsort(values[order], kind='stable')]
+
+
+def test_ids_are_the_same_on_processors_that_sort_in_another_order(monkeypatch) -> None:
+    def ids(seed: int) -> list[list[int]]:
+        monkeypatch.setattr('deepsort_ros.tracking.detections.np', OtherProcessor(seed))
+        random = np.random.default_rng(5)
+        place = random.uniform(0, 1000, (20, 2))
+        pipeline, found = Pipeline(Settings(), None), []
+        for number in range(1, 20):
+            place += random.normal(0, 2, place.shape)
+            tlwh = np.hstack((place, np.full((20, 2), (40.0, 90.0))))
+            tracks = pipeline.process(Frame(
+                number * 33_333_333, Detections.from_arrays(tlwh, np.full(20, 0.9)), None)).tracks
+            found.append(tracks.id[np.lexsort(tracks.tlwh.T)].tolist())
+        return found
+
+    first = ids(0)
+    assert len(first[-1]) >= 15
+    assert all(ids(seed) == first for seed in range(1, 4))
 
 
 @pytest.mark.parametrize('max_overlap, max_iou', [(0.7, 1.0), (1.0, 0.8), (0.5, 0.3), (0.0, 1.0)])
