@@ -1,5 +1,5 @@
 """
-Share of images in which a stranger's features lie within the limit of somebody's.
+Share of images in which a stranger's features lie within the limit of a person's.
 
     python benchmark/ablation.py --model bundled --without MOT17 --features out/bundled
     python benchmark/strangers.py out/bundled --sequences KITTI-17 MOT16-09-SDP
