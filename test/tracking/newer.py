@@ -9,22 +9,63 @@ import numpy as np
 from paper import CONFIRMED
 from paper import GATE
 from paper import LOST
+from paper import PaperFilter
 from paper import PaperTracker
+from paper import POSITION
 from paper import TENTATIVE
+from paper import VELOCITY
+
+# Largest 1 - IoU of a match with a low score.
+LOW_LIMIT = 0.5
+
+
+class PacedFilter(PaperFilter):
+    """A filter of which the velocity is less certain the fewer images come."""
+
+    def __init__(self, z: np.ndarray, pace: float) -> None:
+        super().__init__(z)
+        self.pace = pace
+        for k in (4, 5, 7):
+            self.P[k, k] = np.square((10 * VELOCITY * pace) * z[3])
+
+    def predict(self, dt: float) -> None:
+        p, v = POSITION * self.x[3], (VELOCITY * self.pace ** 1.5) * self.x[3]
+        std = [p, p, 1e-2, p, v, v, 1e-5, v]
+        F = np.eye(8) + dt * np.eye(8, k=4)
+        self.x = F @ self.x
+        self.P = F @ (self.P @ F.T) + dt * np.diag(np.square(std))
+        self.predicted, S = self.projected()
+        self.precision = np.linalg.inv(S)
 
 
 class NewerTracker(PaperTracker):
-    """The paper's tracker with the options ``robot`` turns on; ``pace`` is 1."""
+    """The paper's tracker with the options ``robot`` turns on."""
 
-    def update(self, tlwh, classes, features, dt=1.0) -> None:
+    def update(self, tlwh, classes, features, dt=1.0, score=None) -> None:
+        """Take scores as well: low ones start no track, and what they look like is not asked."""
+        score = np.ones(len(tlwh)) if score is None else score
+        self.high = [d for d, value in enumerate(score) if value >= self.config.high_score]
+        features = [row if d in self.high else None for d, row in enumerate(features)]
         super().update(tlwh, classes, features, dt)
+        for track in self.tracks:
+            if track.age == 1:
+                track.filter = PacedFilter(track.filter.x[:4], self.config.pace)
         if self.config.rejoin:
             self.rejoin()
+
+    def allowed(self, track, detection) -> bool:
+        """Return whether the class has a share of the votes of the track's first one."""
+        if not self.config.class_gating:
+            return True
+        name = self.classes[detection]
+        if self.config.class_change_overlap >= 1:
+            return track.class_id == name
+        return track.votes.get(name, 0) >= 0.1 * track.votes[track.class_id]
 
     def match(self):
         config = self.config
         alive = [t for t in self.tracks if t.elapsed <= config.max_age + 1e-3]
-        tracks, left = [t for t in alive if t.state != TENTATIVE], list(range(len(self.tlwh)))
+        tracks, left = [t for t in alive if t.state != TENTATIVE], self.high
         matches, _ = self.assign(tracks, left, self.appearance_cost, config.max_cosine_distance)
 
         def free(candidates):
@@ -45,7 +86,26 @@ class NewerTracker(PaperTracker):
             for track, _ in found:
                 track.hits -= 1
             left = [d for d in left if d not in [m for _, m in found]]
+
+        changed = 1 - config.class_change_overlap
+        if config.class_gating and changed > 0:
+            found, left = self.assign(free(recent), left, self.other_class_cost, changed)
+            matches += found
+            left = sorted(left)
+        low = [d for d in range(len(self.tlwh)) if d not in self.high]
+        last = [t for t in recent if t in alive and t.state != TENTATIVE]
+        found, low = self.assign(free(last), low, self.overlap_cost, LOW_LIMIT)
+        matches += found
+        if config.class_gating and changed > 0:
+            found, _ = self.assign(
+                free(last), low, self.other_class_cost, min(LOW_LIMIT, changed))
+            matches += found
         return matches, left
+
+    def other_class_cost(self, track, detection) -> float:
+        if self.allowed(track, detection):
+            return np.inf
+        return self.overlap(track, detection)
 
     def reached(self, tracks, detections):
         pairs = [(t, d) for t in tracks for d in detections

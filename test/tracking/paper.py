@@ -181,8 +181,10 @@ class PaperTracker:
         return float(np.min(1.0 - np.array(track.features) @ self.features[detection]))
 
     def overlap_cost(self, track: PaperTrack, detection: int) -> float:
-        if not self.allowed(track, detection):
-            return np.inf
+        return self.overlap(track, detection) if self.allowed(track, detection) else np.inf
+
+    def overlap(self, track: PaperTrack, detection: int) -> float:
+        """Return 1 - IoU."""
         a, b = track.filter.tlwh(), self.tlwh[detection]
         width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
         height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])

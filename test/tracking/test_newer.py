@@ -6,6 +6,8 @@ import pytest
 from newer import NewerTracker
 from scenes import Scene
 
+from deepsort_ros.pipeline import tracker_config
+from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import kalman
@@ -46,6 +48,34 @@ def test_same_ids_and_boxes_as_with_loops(scene: str, share: float, more: dict) 
         assert tracks.state.tolist() == [t.state for t in loops.tracks]
         assert tracks.hits.tolist() == [t.hits for t in loops.tracks]
         assert tracks.removed_ids.tolist() == loops.removed
+        good = tracks.tlwh[:, 3] > 1
+        np.testing.assert_array_equal(
+            tracks.tlwh[good], np.reshape([t.filter.tlwh() for t, ok in zip(loops.tracks, good)
+                                           if ok], (-1, 4)))
+
+
+@pytest.mark.parametrize('rate, looks', [(30.0, 1.0), (10.0, 0.7), (30.0, 0.0), (5.0, 1.0)])
+@pytest.mark.parametrize('scene', SCENES)
+def test_the_defaults_of_the_node_give_what_loops_give(
+        scene: str, rate: float, looks: float) -> None:
+    config = tracker_config(Settings().replace(
+        {'frame_rate': rate, 'max_cosine_distance': 0.3, 'nn_budget': 20, 'max_age': 1.0}))
+    tracker, loops = Tracker(config), NewerTracker(config)
+    rng = np.random.default_rng(4)
+
+    for tlwh, score, features in SCENES[scene].frames(50):
+        known = rng.uniform(size=len(tlwh)) < looks
+        classes = ['tall' if box[3] > 110 else 'short' for box in tlwh]
+        dt = float(rng.choice([1.0, 2.0]))
+        given = np.where(known[:, None], features, np.nan).astype(np.float32)
+        tracks = tracker.update(
+            Detections.from_arrays(tlwh, score, classes), given if known.any() else None, dt=dt)
+        loops.update(tlwh, classes, [row if ok else None for row, ok in zip(features, known)],
+                     dt, score)
+        assert tracks.id.tolist() == [t.id for t in loops.tracks]
+        assert tracks.state.tolist() == [t.state for t in loops.tracks]
+        assert tracks.hits.tolist() == [t.hits for t in loops.tracks]
+        assert tracks.class_id.tolist() == [t.class_id for t in loops.tracks]
         good = tracks.tlwh[:, 3] > 1
         np.testing.assert_array_equal(
             tracks.tlwh[good], np.reshape([t.filter.tlwh() for t, ok in zip(loops.tracks, good)
