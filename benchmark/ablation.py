@@ -9,6 +9,7 @@ with images by appearance, their features computed once into ``--features``; tho
 by motion. The robot's settings were chosen on ``chosen``; MOT16-09 is reported, not looked at.
 ``--peers`` adds the public trackers on the same detections and features (``peers.py``),
 ``--limits`` what perfect features, memory and association would reach (``limits.py``).
+``--stages`` runs the robot's defaults without each of their stages instead.
 ``--cost`` measures the time of every row instead, on the same synthetic scene, alternating.
 ``--try`` adds rows of one's own: the reference with ``name=value`` changed, or with ``robot``
 first, the robot's defaults.
@@ -66,6 +67,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     're-identification, 3 s': {'reid_window': 3.0},
     'score noise (NSA)': {'score_noise': True},
     'width-height state': {'size_state': True},
+}
+# The robot's defaults without one stage each.
+STAGES: dict[str, dict[str, Any]] = {
+    'robot': {},
+    'without noise_rate': {'noise_rate': 0.0},
+    'without nearest_features': {'nearest_features': 1},
+    'with cascade': {'cascade': True},
+    'without second_look': {'second_look': 0.0},
+    'without reach': {'reach': False},
+    'without low scores': {'low_confidence': 0.5},
+    'without covered_share': {'covered_share': 1.0},
+    'without rejoin': {'rejoin': 0.0},
+    'max_age 1.5 s': {'max_age': 1.5},
+    'without appearance': {'appearance': 'off'},
 }
 # Files of detections beside a sequence's own, and how their rows are called.
 OTHERS = {'det_mot17_frcnn.txt': 'FRCNN', 'det_mot17_sdp.txt': 'SDP'}
@@ -236,9 +251,12 @@ def show(rows: list[Row], parts: list[str], markdown: bool) -> None:
                   else f'{line[0]:<34}' + ''.join(f'{cell:>10}' for cell in line[1:]))
 
 
-def variants(tries: list[str]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+def variants(tries: list[str], stages: bool = False,
+             ) -> Iterator[tuple[str, dict[str, Any], bool]]:
     """Yield name, changes and whether they are to the robot's defaults."""
-    if not tries:
+    if stages:
+        yield from ((name, changes, True) for name, changes in STAGES.items())
+    elif not tries:
         yield from ((name, changes, False) for name, changes in OPTIONS.items())
         yield 'robot', {}, True
     for text in tries:
@@ -260,8 +278,10 @@ def main() -> None:
     parser.add_argument('--without', nargs='+', metavar='NAME', default=[],
                         help='leave out what begins like this')
     parser.add_argument('--try', action='append', default=[], dest='tries', metavar='SETTINGS')
-    parser.add_argument('--peers', action='store_true',
-                        help='other trackers too, on sequences with stored features')
+    parser.add_argument('--stages', action='store_true',
+                        help="the robot's defaults, and without each of their stages")
+    parser.add_argument('--peers', nargs='*', choices=list(peers.PEERS), metavar='NAME',
+                        help='other trackers too, where features are stored: all, or these')
     parser.add_argument('--limits', action='store_true',
                         help='perfect features, memory and association too')
     parser.add_argument('--parts', nargs='+', default=None, metavar='PART',
@@ -273,7 +293,7 @@ def main() -> None:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all scores')
     options = parser.parse_args()
     if options.cost:
-        cost(list(variants(options.tries)), options.cost, 300)
+        cost(list(variants(options.tries, options.stages)), options.cost, 300)
         return
     data = options.data or Path(os.environ.get(
         'DEEPSORT_DATA', ROOT.parent / 'shared' / 'data'))
@@ -283,9 +303,10 @@ def main() -> None:
     if options.model:
         compute_features(chosen, Settings().replace({'model': options.model}))
     wanted: list[tuple[str, Produce]] = [
-        (name, partial(ours, changes, robot)) for name, changes, robot in variants(options.tries)]
-    if options.peers:
-        wanted += [(name, partial(of_peer, name)) for name in peers.PEERS]
+        (name, partial(ours, changes, robot))
+        for name, changes, robot in variants(options.tries, options.stages)]
+    if options.peers is not None:
+        wanted += [(name, partial(of_peer, name)) for name in options.peers or peers.PEERS]
     if options.limits:
         wanted += [('perfect features', partial(with_perfect_features, {})),
                    ('perfect features, endless memory',
