@@ -27,6 +27,8 @@ PIP := python -m pip --disable-pip-version-check
 OLDEST_PYTHON ?= $(shell for python in python3.10 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.10.*/bin/python; do \
   "$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
 VERSION ?= 2.7.0
+# Of several processes one runs all tests that start nodes, the others the rest, file by file.
+PROCESSES ?= --numprocesses 2 --dist loadfile
 MINDSPORE_TESTS ?= test/reid test/serving
 WITHOUT_ROS := test/tracking test/world test/mot test/scene test/serving test/report \
   test/test_*.py
@@ -68,7 +70,7 @@ env: $(PACKAGE_DONE) ## Build the environment: ROS 2, MindSpore, the messages, t
 ifeq ($(DISTRO),jazzy)
 test: lint ## Run the linters, the type checker and all tests (DISTRO=kilted: all of ROS there).
 	@echo 'Tests'
-	@python -m pytest test
+	@python -m pytest $(PROCESSES) test
 else
 test: env
 	@echo 'Tests with ROS 2 $(DISTRO)'

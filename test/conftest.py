@@ -7,6 +7,22 @@ import numpy as np
 import pytest
 
 LENGTH = 12
+# Rooms whose tests start nodes: of several processes one runs them all, one after the other.
+LIVE = ('replay', 'ros', 'soak')
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Have pytest-xdist keep the tests of a file in one process, and all that start nodes."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Rooms(LoadFileScheduling):
+
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(nodeid.split('::')[0])
+            return 'live' if path.parent.name in LIVE else str(path)
+
+    return Rooms(config, log)
 
 
 @pytest.fixture(scope='session')
