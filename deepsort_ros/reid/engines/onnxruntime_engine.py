@@ -37,8 +37,10 @@ ERRORS_ONLY = 3
 SOURCE_LINE = re.compile(r'\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:\s*|'
                          r'\S+\.(?:cc|h|cpp):\d+ (?:.*?\) (?=[A-Z])|\w+ )?')
 NEWER = 'export it with an older opset, or "pip install --upgrade onnxruntime"'
-CURES = {'Opset': NEWER, 'opset': NEWER, 'IR version': NEWER,
-         'External data': 'put the file with its weights beside it, under the name it had'}
+WEIGHTS = 'put the file with its weights beside it, under the name it had'
+# The last is what versions before 1.20 say.
+CURES = {'Opset': NEWER, 'opset': NEWER, 'IR version': NEWER, 'External data': WEIGHTS,
+         'cannot get file size': WEIGHTS}
 
 _log = logging.getLogger(__name__)
 
