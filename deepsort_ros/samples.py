@@ -29,9 +29,15 @@ class Samples:
         self.bits: int | None = None
 
     def eight_bit(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return 8-bit samples as they are, and 16-bit samples scaled."""
+        """Return 8-bit samples as they are; 16-bit samples and floats are scaled."""
         if pixels.dtype.itemsize == 1:
             return pixels
+        if pixels.dtype.kind == 'f':
+            pixels = np.nan_to_num(pixels, posinf=0.0, neginf=0.0)
+            # From 0 to 1, as image libraries have it, or what integers would be.
+            largest = pixels.max(initial=0.0)
+            scale = 255.0 if largest <= 1.0 else 255.0 / 65535.0 if largest > 255.0 else 1.0
+            return (pixels * scale).clip(0, 255).astype(np.uint8)
         # The fourth channel is no light.
         seen = pixels[:, :, :3] if pixels.ndim == 3 else pixels
         largest = int(seen.max(initial=0))

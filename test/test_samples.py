@@ -35,3 +35,11 @@ def test_8_bit_samples_are_left_as_they_are() -> None:
     samples = Samples()
     assert samples.eight_bit(PICTURE) is PICTURE
     assert samples.words() == ''
+
+
+@pytest.mark.parametrize('scale', [1 / 255, 1.0, 65535 / 255])
+def test_floats_become_the_picture_whatever_their_range(scale) -> None:
+    floats = PICTURE.astype(np.float32) * np.float32(scale)
+    floats[0, 0] = np.nan
+    found = Samples().eight_bit(floats).astype(int)
+    assert abs(found - PICTURE)[PICTURE > 0].max() <= 1

@@ -33,7 +33,7 @@ class Doubts:
         self._unstamped = Counter[str]()
         self._first: dict[str, int] = {}
         self._frames: tuple[str, str] | None = None
-        self._outside = self._boxes = self._unreadable = 0
+        self._outside = self._boxes = self._tracked = self._unreadable = 0
         self._error = ''
 
     def message(self, role: str, stamp: int, missing: bool) -> None:
@@ -53,6 +53,7 @@ class Doubts:
         self._outside += tracked.outside
         if (found := tracked.frame.detections) is not None:
             self._boxes += len(found)
+            self._tracked += 1
             self._scale.take(found.score)
         self._places.take(found, tracked.size)
         if tracked.image_error is not None:
@@ -74,6 +75,8 @@ class Doubts:
         if self._frames is not None:
             found.append(f'detections have the frame_id {self._frames[1]!r} and their images '
                          f'{self._frames[0]!r}: are they of the same camera?')
+        if self._tracked and not self._boxes:
+            found.append(f'none of {self._tracked} detections messages has a box')
         found += [text for text in (
             self._scale.words(self._settings), self._places.changes(), self.samples.words())
             if text]

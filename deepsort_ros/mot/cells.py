@@ -32,8 +32,17 @@ DECIMAL_COMMA = re.compile(r'"?[-+]?\d+(,\d+)?([eE][-+]?\d+)?"?')
 LEAST = 6
 # Boxes in shares of the image are no larger, except by rounding.
 SHARES = 1.5
+# How files begin that are neither text nor read, and what they are.
+BINARY = ((b'\x93NUMPY', 'an array of numpy; with features it is for --features, else write text'),
+          (b'PK\x03\x04', 'an archive, as of Excel or numpy; save a table as CSV'),
+          (b'PAR1', 'Parquet; save it as CSV'), (b'%PDF', 'PDF; save a table as CSV'),
+          (b'\x89HDF', 'HDF5; save it as CSV'), (b'MATLAB', 'a file of MATLAB; save it as CSV'),
+          (b'SQLite format 3', 'a data base; save the table as CSV'),
+          (b'\x80', 'a pickle of Python; save it as CSV'))
 # Bytes that tell text from anything else: all else has a zero among so many.
 BLOCK = 1 << 14
+# Of a first column without a name.
+INDEX = '; pandas writes no numbers of rows with index=False'
 # What the first columns are called where a file names them; only letters and digits count.
 NAMES = (
     {'frame', 'frameid', 'frameno', 'framenumber', 'frameindex', 'frameidx'},
@@ -67,6 +76,8 @@ def read_text(path: Path) -> str:
             except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
                 raise MotFileError(
                     f'{path}: a compressed file that is damaged: {error}') from error
+    if kind := next((kind for mark, kind in BINARY if content.startswith(mark)), ''):
+        raise MotFileError(f'{path}: not a text file, but {kind}')
     encoding = next((name for mark, name in ENCODINGS if content.startswith(mark)), 'utf-8')
     try:
         text = content.decode(encoding)
@@ -173,7 +184,7 @@ def _check_names(path: Path, number: int, names: list[str], columns: tuple[str, 
         if re.sub('[^a-z0-9]', '', name.lower()) not in accepted:
             raise MotFileError(
                 f'{path}:{number}: the column {name!r} is in the place of {wanted}; the columns '
-                f'must be {", ".join(columns)}')
+                f'must be {", ".join(columns)}{"" if name else INDEX}')
 
 
 def what_else(cells: list[str]) -> str:
@@ -181,6 +192,9 @@ def what_else(cells: list[str]) -> str:
     if len(cells) >= 17 and not any(map(is_number, cells[2:3])):
         return ('; this looks like a label file of KITTI, whose boxes are left, top, right, '
                 'bottom in columns 7 to 10')
+    if len(cells) in (15, 16) and not is_number(cells[0]) and all(map(is_number, cells[1:])):
+        return ('; this looks like a label file of KITTI for one image, whose boxes are left, '
+                'top, right, bottom in columns 5 to 8')
     if len(cells) in (6, 7) and cells[-1].strip() and not is_number(cells[-1]) and all(
             cell.isdigit() for cell in cells[:5]):
         return '; this looks like a file of MOTS, which holds masks instead of boxes'

@@ -302,6 +302,8 @@ def _truth(path: Path, rules: str | None, class_id: int | None, first_frame: int
         wanted = '' if rules == 'MOT15' and class_id is None else (
             f' and class {PEDESTRIAN if class_id is None else class_id} in column 8')
         has = f'; it has {_classes(truth)}: --class N counts one' if truth.has_classes else ''
+        if not truth.confidence.any():
+            has = '; all flags are 0: write 1 for the boxes that count'
         raise MotFileError(
             f'{file}: no box counts, none has flag 1 in column 7{wanted}{has}')
     return pair

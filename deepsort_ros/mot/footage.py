@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
-from numpy.typing import NDArray
 
+from deepsort_ros.mot.cells import is_text
 from deepsort_ros.mot.cells import MotFileError
-
-Image = NDArray[np.uint8]
+from deepsort_ros.mot.upright import Image
+from deepsort_ros.mot.upright import matrix_of
+from deepsort_ros.mot.upright import upright
+from deepsort_ros.samples import Samples
 
 # Hz, where a video does not say it.
 ASSUMED_RATE = 30.0
@@ -84,7 +85,7 @@ class Footage:
     :param codec: of the images; :param turned: whether they are stored in another orientation.
     :param notes: what was assumed, a sentence each.
     :param lost: what is missing before anything is decoded, a part of a sentence each.
-    :param decoded: what came of the last reading.
+    :param decoded: what came of the last reading; :param samples: what is known of 16-bit ones.
     """
 
     path: Path
@@ -97,6 +98,7 @@ class Footage:
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     decoded: Decoded = field(default_factory=Decoded)
+    samples: Samples = field(default_factory=Samples)
 
     def frames(self) -> Iterator[tuple[Load, float | None]]:
         """
@@ -121,7 +123,7 @@ class Footage:
                 if last is not None and time < last + LEAST_STEP:
                     time = last + (1 / self.rate if stamp is None else LEAST_STEP)
                 last = time
-            yield partial(upright, frame), time
+            yield partial(upright, frame, self.samples), time
         result.done = True
 
     def damage(self) -> str:
@@ -173,9 +175,9 @@ def open_footage(path: Path) -> Footage:
     first = next(_decode(path, result), None)
     if first is None:
         raise MotFileError(f'{path}: a video without an image that can be decoded')
-    height, width = upright(first).shape[:2]
+    height, width = upright(first, Samples()).shape[:2]
     return Footage(path, rate, packets.shown, (width, height), varies, codec,
-                   _matrix(first) is not None, tuple(notes), tuple(packets.lost))
+                   matrix_of(first) is not None, tuple(notes), tuple(packets.lost))
 
 
 @dataclass
@@ -199,6 +201,10 @@ def _opened(path: Path) -> Any:
     try:
         return av.open(f'file:{path}', metadata_errors='replace')
     except FFmpegError as error:
+        if not path.stat().st_size:
+            raise MotFileError(f'{path}: not a video, but an empty file') from error
+        if is_text(path):
+            raise MotFileError(f'{path}: not a video, but text') from error
         raise MotFileError(
             f'{path}: not a video that FFmpeg can read: {_reason(error)}') from error
 
@@ -320,27 +326,3 @@ def _decode(path: Path, result: Decoded) -> Iterator[Any]:
                 yield frame
             if packet is None:
                 return
-
-
-def _matrix(frame: Any) -> NDArray[np.int64] | None:
-    """Return the (2, 2) display matrix that takes pixels to where they are shown, if any."""
-    for data in frame.side_data:
-        if getattr(data.type, 'name', '') == 'DISPLAYMATRIX':
-            matrix = np.frombuffer(data, dtype=np.int32)[:9].reshape(3, 3)[:2, :2].T
-            signs = np.sign(matrix.astype(np.int64) * (np.abs(matrix) >= np.abs(matrix).max() / 2))
-            return signs if not np.array_equal(signs, np.eye(2)) and signs.any() else None
-    return None
-
-
-def upright(frame: Any) -> Image:
-    """Return a decoded frame as (H, W, 3) uint8 bgr8, turned as its display matrix says."""
-    image: Image = frame.to_ndarray(format='bgr24')
-    matrix = _matrix(frame)
-    if matrix is None:
-        return image
-    if not matrix[0, 0]:
-        # The columns of the picture are shown as rows.
-        image = image.transpose(1, 0, 2)
-        matrix = matrix[:, ::-1]
-    rows, columns = (slice(None, None, int(matrix[i, i]) or 1) for i in (1, 0))
-    return np.ascontiguousarray(image[rows, columns])

@@ -64,6 +64,10 @@ def doubt_detections(sequence: Sequence) -> list[str]:
     if table is None or not len(table):
         return [] if table is None else [f'{table.path}: no rows, so there is nothing to track']
     found = doubt_places(table.path, table.tlwh, sequence.size)
+    twice = len(table) - len(np.unique(np.column_stack((table.frame, table.tlwh)), axis=0))
+    if twice > MOST_OUTSIDE * len(table):
+        found.append(f'{table.path}: {twice} of {len(table)} rows are a box that is there before '
+                     'in the same frame; was the file written twice?')
     if not table.scored:
         found.append(f'{table.path}: 6 columns, no confidence: 1 is assumed')
     silent = sequence.length - table.last_frame

@@ -143,7 +143,8 @@ class Sequence:
                               in sorted(seen.items(), key=lambda one: one[1])[:MOST_SIZES])
             found.append(f'{self.path}: images of {len(seen)} sizes ({sizes}): boxes must '
                          'be pixels of their own image, and ids change where the size does')
-        if words := self.samples.words():
+        samples = self.samples if self.footage is None else self.footage.samples
+        if words := samples.words():
             found.append(f'{self.path}: {words}')
         return found
 
@@ -192,8 +193,6 @@ class Sequence:
             return None
         path = self.images[number]
         image = cv2.imread(str(path), AS_STORED) if path.is_file() else None
-        if image is not None and image.dtype not in (np.uint8, np.uint16):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)  # floats
         if image is None:
             self.unreadable.add(path)
             raise MotFileError(f'{path}: frame {number} is missing or not an image')
@@ -233,8 +232,10 @@ def open_sequence(path: Path, detections: MotTable | Path | None = None,
         detections = path / 'det' / 'det.txt'
     if isinstance(detections, Path):
         if detections.is_dir():
+            several = len([*detections.glob('*.txt'), *detections.glob('*.json')])
             raise MotFileError(f'{detections}: a folder; give the file that holds the detections '
-                               'of all frames')
+                               'of all frames' + (f', the {several} files in it may each be of '
+                                                  'one image' if several > 1 else ''))
         if not detections.is_file():
             raise MotFileError(f'{detections}: no such detections file')
         detections = read_table(detections, TableKind.DETECTIONS, first_frame)

@@ -219,8 +219,14 @@ def _table(path: Path, values: NDArray[np.float64], labels: list[str], line: NDA
 
     for column in range(8 if classes else 7):
         refuse(~np.isfinite(values[:, column]), column, 'is not finite')
+    # Shares of the image in the place of pixels, after a class: YOLO.
+    shares = len(values) and (np.abs(values[:, 1:5]) <= 1).all()
     for column in (0, 1, CLASS) if classes else (0, 1):
-        refuse(values[:, column] != np.floor(values[:, column]), column, 'is not an integer')
+        why = ('; this looks like labels of YOLO: a class, then a box in shares of the image'
+               if shares else '; are these seconds? Write the number of the image'
+               if column == 0 else '')
+        refuse(values[:, column] != np.floor(values[:, column]), column,
+               f'is not an integer{why}')
     cure = f'; if the file counts from 0, {FIRST_FRAME[kind.value]} 0 says so'
     refuse(values[:, 0] < first_frame, 0, f'is below {first_frame}' + (
         cure if first_frame == 1 and values[:, 0].min(initial=1) == 0 else ''))

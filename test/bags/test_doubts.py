@@ -97,6 +97,8 @@ def of_camera(message, name):
     (encoded, None, 1, '30 images cannot be read and were tracked by motion alone (encoding: '
      "'yuv444'"),
     (None, scaled, 0, 'lie outside their image: does the detector see images of another size?'),
+    (None, lambda m: Detection2DArray(header=m.header), 0,
+     'none of 30 detections messages has a box'),
     (None, in_percent, 0, 'scores are above 1, the highest is 9'),
     (None, letterboxed, 0, 'pixels of a letterbox of 640 x 640, not of their image'),
     (of_12_bits, None, 0, '16-bit samples use 12 bits (none is 4096 or more)'),

@@ -347,3 +347,33 @@ def test_a_size_that_changes_in_the_middle_is_reported(tmp_path, format) -> None
     assert sequence.remarks() == [
         f'{both}: images of 2 sizes (160 x 112 in frame 1, 80 x 112 in frame 31): boxes must be '
         'pixels of their own image, and ids change where the size does']
+
+
+@pytest.mark.parametrize(('name', 'content', 'says'), [
+    ('a.mp4', b'', 'an empty file'), ('b.mp4', b'<html>404</html>', 'not a video, but text'),
+    ('c.m3u8', b'#EXTM3U\n#EXTINF:1,\na.ts\n', 'not a video'),
+    ('d.mp4', b'PK\x03\x04' + bytes(500), 'not a video that FFmpeg can read')])
+def test_what_is_no_video_is_refused_for_what_it_is(tmp_path, name, content, says) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(MotFileError, match=says):
+        open_footage(path)
+
+
+@pytest.mark.parametrize('format, channels', [('gray16le', 1), ('gbrp16le', 3)])
+def test_a_video_of_12_bits_in_16_is_as_bright_as_it_is(tmp_path, format, channels) -> None:
+    path = tmp_path / 'wide.mkv'
+    grey = np.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint8)
+    wide = grey.astype(np.uint16) << 4
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('ffv1', rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, format
+        frame = (av.VideoFrame.from_ndarray(wide, format='gray16le') if channels == 1 else
+                 av.VideoFrame.from_ndarray(np.dstack([wide] * 3), format='rgb48le').reformat(
+                     format=format))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    sequence = open_sequence(path, with_detections=False)
+    image, = [frame.load() for frame in sequence.frames()]
+    assert np.abs(image.astype(int) - grey[:, :, None]).max() <= 1
+    assert sequence.remarks()[0].startswith(f'{path}: 16-bit samples use 12 bits')

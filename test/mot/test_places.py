@@ -214,3 +214,43 @@ def test_images_of_another_size_than_the_description_says_are_told(
     sequence = open_sequence(sequence_folder)
     assert sequence.size == (120, 160)
     assert '120 x 160 pixels once turned as its EXIF data say' in sequence.notes[0]
+
+
+@pytest.mark.parametrize(('content', 'says'), [
+    ('0 0.5 0.5 0.1 0.2 7\n' * 9, 'id 0.5 is not an integer; this looks like labels of YOLO'),
+    ('Pedestrian 0 0 -1.5 1 2 50 60 1 1 1 1 1 1 1 0.9\n', 'a label file of KITTI for one image'),
+    (',frame,id,x,y,w,h,score\n0,1,-1,5,5,9,9,1\n', 'pandas writes no numbers of rows with index'),
+    ('0.0333,-1,5,5,9,9,1\n', 'frame 0.0333 is not an integer; are these seconds?'),
+    ('1.0333,-1,5,5,9,9,1\n', 'frame 1.0333 is not an integer; are these seconds?'),
+    (b'\x93NUMPY\x01\0', 'an array of numpy; with features it is for --features'),
+    (b'PK\x03\x04\0\0', 'not a text file, but an archive, as of Excel'),
+    (b'%PDF-1.4\n', 'not a text file, but PDF'), (b'\x80\x04\x95\0', 'a pickle of Python'),
+])
+def test_files_of_other_tools_are_refused_by_name(
+        scene, tmp_path, capsys, content, says) -> None:
+    path = tmp_path / 'd.txt'
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    code, rows, err = run(capsys, scene, path)
+    assert (code, rows) == (2, 0) and says in err and len(err.splitlines()) == 1
+
+
+def test_a_folder_of_labels_is_refused_as_such(scene, tmp_path, capsys) -> None:
+    for number in (1, 2):
+        (tmp_path / f'{number:06d}.txt').write_text('0 0.5 0.5 0.1 0.2\n')
+    code, _, err = run(capsys, scene, tmp_path)
+    assert code == 2 and 'the 2 files in it may each be of one image' in err
+
+
+def test_boxes_that_are_there_twice_are_reported(scene, rows, tmp_path, capsys) -> None:
+    code, _, err = run(capsys, scene, write(tmp_path, [*rows, *rows]))
+    count = len(rows)
+    assert code == 0
+    assert f'{count} of {2 * count} rows are a box that is there before' in err
+
+
+def test_a_truth_whose_flags_are_all_zero_is_refused(scene, rows, tmp_path, capsys) -> None:
+    truth = tmp_path / 'gt.txt'
+    truth.write_text(''.join(f'{",".join(row[:6])},0,1,1\n'.replace(',-1,', f',{n},', 1)
+                             for n, row in enumerate(rows, 1)))
+    assert main(['evaluate', str(truth), str(truth)]) == 2
+    assert 'all flags are 0: write 1 for the boxes that count' in capsys.readouterr().err

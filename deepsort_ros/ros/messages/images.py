@@ -17,6 +17,13 @@ from deepsort_ros.samples import Samples
 Pixels = NDArray[np.uint8]
 
 
+# What is sent in compressed messages and is no picture of its own.
+STREAMS = {
+    **dict.fromkeys(('h264', 'hevc', 'h265', 'av1', 'vp8', 'vp9'),
+                    ', a stream of video: republish it raw or as JPEG'),
+    'compressedDepth': ', depth: name the topic of the colour images'}
+
+
 class ImageError(ValueError):
     """An image message cannot be read; the message names the field and its value."""
 
@@ -135,8 +142,9 @@ def _decode(message: CompressedImage, samples: Samples) -> Pixels:
         raise ImageError(f'data: {data.size} bytes that OpenCV refuses to decode: '
                          f'{error.err}') from error
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        kind = next((words for name, words in STREAMS.items() if name in message.format), '')
         raise ImageError(f'data: {data.size} bytes are no image that can be decoded '
-                         f'(format {message.format!r})')
+                         f'(format {message.format!r}{kind})')
     pixels = samples.eight_bit(pixels)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels == 3:

@@ -203,3 +203,11 @@ def test_a_written_image_reads_back():
     pixels, order = read_image(image)
     assert (image.header, order) == (header, 'rgb8')
     np.testing.assert_array_equal(pixels, scene()[:, ::2])
+
+
+@pytest.mark.parametrize(('format', 'says'), [
+    ('h264', 'a stream of video: republish it raw or as JPEG'),
+    ('16UC1; compressedDepth png', 'depth: name the topic of the colour images')])
+def test_what_is_no_picture_of_its_own_is_refused_with_the_cure(format, says):
+    with pytest.raises(ImageError, match=says):
+        read_image(CompressedImage(format=format, data=b'\0\0\0\1\x67' + bytes(100)))
