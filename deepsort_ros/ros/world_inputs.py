@@ -8,6 +8,7 @@ Where nothing asks for the world, pairs go right through.
 """
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dataclasses import field
 from typing import Any
 from typing import Generic
 from typing import TypeVar
+
+import numpy as np
 
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline import world_config
@@ -38,6 +41,10 @@ from deepsort_ros.world.view import View
 Pair = TypeVar('Pair')
 # Depth images kept for images that are yet to come.
 DEPTH_IMAGES = 10
+# Sine of the elevation above which no camera of a robot looks.
+UPWARDS = 0.8
+# How far apart two frames may be that are one: m, and the length of a turn in radians.
+SAME_PLACE, SAME_TURN = 0.005, 0.01
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Sight:
     What is known of the camera for one image.
 
     :param problems: what is missing, in words, by input: ``camera_info``, ``transforms``,
-        ``base``, ``depth``.
+        ``optical_frame``, ``base``, ``depth``.
     """
 
     camera: Camera | None = None
@@ -79,7 +86,8 @@ class Sight:
             return self.camera, self.problems
         return None, {**self.problems, 'camera_info': (
             f'camera_info is of an image of {self.camera.size[0]}x{self.camera.size[1]}, but '
-            f'the image has {size[0]}x{size[1]} pixels')}
+            f'the image has {size[0]}x{size[1]} pixels: what resizes the image must publish its '
+            f'camera_info, too')}
 
 
 @dataclass(frozen=True)
@@ -226,16 +234,47 @@ class WorldInputs(Generic[Pair]):
                     raise TransformError('the image has no frame_id', late=False)
                 found[name] = self.buffer.lookup(target, frame, stamp)
             except TransformError as error:
-                problems[name] = f'no pose of {frame or "the camera"} in {target}: {error}'
+                problems[name] = (f'no pose of {frame or "the camera"} in {target}: {error}'
+                                  f'{self._cure(error)}')
                 late = late or error.late
+        if 'transforms' in found and (up := found['transforms'].rotation[2, 2]) > UPWARDS:
+            problems['optical_frame'] = (
+                f'{frame} looks {math.degrees(math.asin(min(up, 1.0))):.0f} degrees upwards in '
+                f'{settings.fixed_frame}: the image needs the frame_id of the optical frame, z '
+                f'ahead and y down (REP 103)')
         depth, lag = None, 0.0
         if self.depth_wanted:
             depth, lag, soon = self._nearest_depth(stamp)
             late = late or soon
             if depth is None:
                 problems['depth'] = self._no_depth(stamp)
+            elif why := self._elsewhere(depth, frame, stamp):
+                depth, problems['depth'] = None, why
         return Sight(self._camera, found.get('transforms'), found.get('base'), depth, lag,
                      problems), late and self._camera is not None
+
+    def _cure(self, error: TransformError) -> str:
+        """Return what helps where transforms come less often than images wait for them."""
+        patience = self._settings.transform_timeout
+        if error.interval < 0.9 * patience or not error.interval:
+            return ''
+        return (f'; it comes every {error.interval:.3g} s, so transform_timeout must be longer '
+                f'than {patience:g} s')
+
+    def _elsewhere(self, depth: Image, frame: str, stamp: int) -> str:
+        """Return in words that a depth image is not seen from where the image is."""
+        own = str(depth.header.frame_id).lstrip('/')
+        if own in ('', frame.lstrip('/')):
+            return ''
+        try:
+            apart = self.buffer.lookup(frame, own, stamp)
+            turn = float(np.linalg.norm(apart.rotation - np.eye(3)))
+            if np.linalg.norm(apart.translation) < SAME_PLACE and turn < SAME_TURN:
+                return ''
+        except TransformError:
+            pass
+        return (f'the depth image is in {own}, the image in {frame}: it must be registered to the '
+                f'image and have its frame_id (REP 118)')
 
     def _nearest_depth(self, stamp: int) -> tuple[Image | None, float, bool]:
         """Return the depth image of a stamp, by how much it differs, whether a nearer may come."""

@@ -193,8 +193,10 @@ class WorldTopics:
                 f'{name}: there again'))
         if counts.jumps != self._jumps:
             self._jumps = counts.jumps
-            self._log.warn('jump', f'the pose of the camera jumped, not followed: '
-                                   f'{counts.last_jump}')
+            frame = self._settings.fixed_frame
+            hint = '' if frame != 'map' else ' (localisation corrects map: use odom)'
+            self._log.warn('jump', f'the pose of the camera jumped in {frame}{hint}, not '
+                                   f'followed: {counts.last_jump}')
         if message is None or positions is None:
             return
         if self._world.get_subscription_count():

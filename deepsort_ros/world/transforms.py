@@ -29,12 +29,14 @@ class TransformError(LookupError):
     There is no such transform; the message says which one is missing and why.
 
     :ivar late: it may still come: the newest sample is older than the stamp.
+    :ivar interval: seconds between the last two samples of a late one, 0 where not known.
     """
 
-    def __init__(self, message: str, late: bool) -> None:
+    def __init__(self, message: str, late: bool, interval: float = 0.0) -> None:
         """Say what is missing."""
         super().__init__(message)
         self.late = late
+        self.interval = interval
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,12 @@ class TransformBuffer:
             return Transform.identity()
         for frame in (target, source):
             if frame not in self:
-                known = ', '.join(sorted({*self._edges, *(
-                    edge.parent for edge in self._edges.values())})) or 'none'
-                raise TransformError(f'no transform has the frame {frame!r} (frames: {known})',
-                                     late=False)
+                known = sorted({*self._edges, *(edge.parent for edge in self._edges.values())})
+                like = [one for one in known if one.rpartition('/')[2] == frame.rpartition('/')[2]]
+                hint = f'; is it {like[0]!r}?' if like else ''
+                raise TransformError(
+                    f'no transform has the frame {frame!r} (frames: {", ".join(known) or "none"})'
+                    f'{hint}', late=False)
         up, other = self._chain(source), self._chain(target)
         common = next((frame for frame in up if frame in other), None)
         if common is None:
@@ -203,9 +207,11 @@ class TransformBuffer:
         if after == 0 or after == len(samples):
             end, late = (samples[0], False) if after == 0 else (samples[-1], True)
             gap = abs(stamp - end.stamp) / NANOSECONDS
+            last = samples[-2:]
             raise TransformError(
                 f'{edge.parent} -> {child}: the {"newest" if late else "oldest"} transform is '
-                f'{gap:.3f} s {"older" if late else "newer"} than the image', late)
+                f'{gap:.3f} s {"older" if late else "newer"} than the image', late,
+                (last[-1].stamp - last[0].stamp) / NANOSECONDS if late else 0.0)
         first, last = samples[after - 1], samples[after]
         share = (stamp - first.stamp) / (last.stamp - first.stamp)
         turn = Slerp((0.0, 1.0), Rotation.from_quat([first.quaternion, last.quaternion]))

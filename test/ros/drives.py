@@ -45,6 +45,7 @@ def mounting() -> TFMessage:
     """Return what is published once: camera and base on the robot."""
     return TFMessage(transforms=[
         transform('base_link', 'camera', 0, (0, 0, HEIGHT - 0.1), OPTICAL),
+        transform('base_link', 'body', 0, (0, 0, HEIGHT - 0.1), Rotation.identity()),
         transform('base_link', 'base_footprint', 0, (0, 0, -0.1), Rotation.identity())])
 
 

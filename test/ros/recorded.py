@@ -1,6 +1,7 @@
 """A sequence with poses as the messages of a robot: images, detections, calibration, depth, TF."""
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,16 @@ def write_bag(path: Path, rows) -> Path:
                 connections[role] = writer.add_connection(*TOPICS[role], typestore=store)
             writer.write(connections[role], received, serialize_message(message))
     return path
+
+
+def numbered_as(arrays: list, other: list) -> list:
+    """Return copies of track arrays with the session and the ids of another run of the same."""
+    found = copy.deepcopy(arrays)
+    first = next(index for index, message in enumerate(arrays) if message.tracks)
+    shift = other[first].tracks[0].id - arrays[first].tracks[0].id
+    for message in found:
+        message.session = other[0].session
+        message.removed_ids = [number + shift for number in message.removed_ids]
+        for track in message.tracks:
+            track.id += shift
+    return found

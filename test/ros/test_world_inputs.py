@@ -3,6 +3,7 @@ import drives
 import numpy as np
 import pytest
 from geometry_msgs.msg import TransformStamped
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import RegionOfInterest
 from tf2_msgs.msg import TFMessage
@@ -107,8 +108,54 @@ def test_an_image_of_another_size_has_no_view() -> None:
     (_, sight), = look(inputs())
     view, problems = sight.view((640, 480))
     assert view is None
-    assert problems['camera_info'] == ('camera_info is of an image of 320x240, but the image has '
-                                       '640x480 pixels')
+    assert problems['camera_info'] == (
+        'camera_info is of an image of 320x240, but the image has 640x480 pixels: what resizes '
+        'the image must publish its camera_info, too')
+
+
+def test_an_image_in_the_frame_of_the_body_is_reported() -> None:
+    found = inputs()
+    found.add_transforms(TFMessage(transforms=[drives.transform(
+        'base_link', 'camera_link', 0, (0, 0, 1), Rotation.identity())]), static=True)
+    (_, sight), = look(found, frame='camera_link')
+    assert sight.problems == {'optical_frame': (
+        'camera_link looks 90 degrees upwards in odom: the image needs the frame_id of the '
+        'optical frame, z ahead and y down (REP 103)')}
+
+
+@pytest.mark.parametrize('pitch', (-90, -30, 0, 30, 50))
+def test_an_optical_frame_may_look_down_or_up(pitch: int) -> None:
+    found = inputs()
+    turn = Rotation.from_euler('y', -pitch, degrees=True) * drives.OPTICAL
+    found.add_transforms(TFMessage(transforms=[drives.transform(
+        'base_link', 'tilted', 0, (0, 0, 1), turn)]), static=True)
+    (_, sight), = look(found, frame='tilted')
+    assert sight.problems == {}
+
+
+def test_frames_of_a_namespace_are_named() -> None:
+    found = WorldInputs(GROUND, '/camera/image')
+    found.add_transforms(TFMessage(transforms=[drives.transform(
+        'robot/odom', 'robot/camera', 0, (0, 0, 1), drives.OPTICAL)]), static=True)
+    found.add_camera_info(drives.camera_info(0))
+    (_, sight), = look(found, frame='robot/camera')
+    assert "no transform has the frame 'odom'" in sight.problems['transforms']
+    assert sight.problems['transforms'].endswith("; is it 'robot/odom'?")
+    (_, sight), = look(found)
+    assert sight.problems['transforms'].endswith("; is it 'robot/odom'?")
+
+
+@pytest.mark.parametrize('timeout, cure', (
+    (0.1, '; it comes every 0.2 s, so transform_timeout must be longer than 0.1 s'), (0.5, '')))
+def test_transforms_that_come_less_often_than_images_wait_are_reported(
+        timeout: float, cure: str) -> None:
+    found = WorldInputs(GROUND.replace({'transform_timeout': timeout}), '/camera/image')
+    found.add_transforms(drives.mounting(), static=True)
+    for stamp in (0, SECOND // 5, 2 * SECOND // 5):
+        found.add_transforms(drives.odometry(stamp), static=False)
+    found.add_camera_info(drives.camera_info(0))
+    (_, sight), = look(found, stamp=SECOND // 2)
+    assert sight.problems['transforms'].endswith('older than the image' + cure)
 
 
 def test_a_changed_camera_counts_from_the_next_pair_on() -> None:
@@ -169,6 +216,43 @@ def test_a_missing_depth_image_is_told_and_the_ground_stands_in(
     view, problems = sight.view(drives.SIZE)
     assert view is not None and view.depth is None
     assert words in problems['depth']
+
+
+def test_a_depth_image_of_another_camera_is_not_used() -> None:
+    found = inputs(DEPTH)
+    message = drives.depth(SECOND)
+    message.header.frame_id = 'infrared'
+    found.add_depth(message)
+    (_, sight), = look(found)
+    words = ('the depth image is in infrared, the image in camera: it must be registered to the '
+             'image and have its frame_id (REP 118)')
+    assert sight.depth is None and sight.problems == {'depth': words}
+    found.add_transforms(TFMessage(transforms=[drives.transform(
+        'camera', 'infrared', 0, (0.05, 0, 0), Rotation.identity())]), static=True)
+    (_, sight), = look(found)
+    assert sight.depth is None and sight.problems == {'depth': words}
+
+
+def test_a_depth_image_in_another_frame_at_the_same_place_is_used() -> None:
+    found = inputs(DEPTH)
+    message = drives.depth(SECOND)
+    message.header.frame_id = 'depth'
+    found.add_depth(message)
+    found.add_transforms(TFMessage(transforms=[drives.transform(
+        'camera', 'depth', 0, (0, 0, 0), Rotation.identity())]), static=True)
+    (_, sight), = look(found)
+    assert sight.depth is message and sight.problems == {}
+
+
+@pytest.mark.parametrize('encoding, factor, words', (
+    ('32FC1', 1000, 'depth: 32FC1 with a median of 9000 m looks like millimetres'),
+    ('16UC1', 0.001, 'depth: 16UC1 with a median of 0.009 m looks like metres')))
+def test_depth_in_the_wrong_unit_is_refused(encoding: str, factor: float, words: str) -> None:
+    message = drives.depth(SECOND, encoding)
+    values = np.frombuffer(bytes(message.data), '<f4' if encoding == '32FC1' else '<u2')
+    message.data = (values * factor).astype(values.dtype).tobytes()
+    with pytest.raises(DepthError, match=words):
+        read_depth(message, drives.SIZE)
 
 
 def test_a_depth_image_of_another_size_is_not_used() -> None:

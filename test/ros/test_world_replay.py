@@ -140,15 +140,7 @@ def played(source, domain, graph, tmp_path_factory):
 
 
 def test_every_field_is_that_of_the_offline_run(played, offline):
-    first = next(index for index, message in enumerate(offline) if message.tracks)
-    shift = played[first].tracks[0].id - offline[first].tracks[0].id
-    expected = copy.deepcopy(offline)
-    for message in expected:
-        message.session = played[0].session
-        message.removed_ids = [number + shift for number in message.removed_ids]
-        for track in message.tracks:
-            track.id += shift
-    assert played == expected
+    assert played == recorded.numbered_as(offline, played)
 
 
 def test_the_tracks_are_located_by_all_that_is_there(played, source):

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from deepsort_ros.world.world import Counts
 
 # In the order in which they are reported.
-INPUTS = ('camera_info', 'transforms', 'base', 'depth', 'detections')
+INPUTS = ('camera_info', 'transforms', 'optical_frame', 'base', 'depth', 'detections')
 # What a frame lacks without an input.
 WITHOUT = {'camera_info': 'tracked in pixels alone', 'transforms': 'tracked in pixels alone',
+           'optical_frame': 'positions and motion of the camera are wrong',
            'base': 'positions by height alone', 'depth': 'positions without a depth image',
            'detections': 'positions of the detector are not used'}
 

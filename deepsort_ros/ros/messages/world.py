@@ -24,6 +24,10 @@ from deepsort_ros.world.world import Positions
 
 # REP 118: what a pixel of a depth image is, and how many of its units are a metre.
 DEPTH_ENCODINGS = {'16UC1': ('u2', 1000), 'mono16': ('u2', 1000), '32FC1': ('f4', 1)}
+# Medians between which the depths of an image lie, m; others are in another unit.
+DEPTHS = (0.03, 200.0)
+# One row and column in so many tells it.
+SAMPLE = 16
 # m/s; below it the direction of travel is not reliable.
 HEADED = 0.3
 
@@ -51,7 +55,7 @@ def read_depth(message: Image, size: tuple[int, int]) -> NDArray[np.float32]:
     Return a depth image in metres, (H, W) float32; 0 or NaN where there is none.
 
     :param size: width and height of the image it is registered to.
-    :raises DepthError: another size, another encoding, or too little data.
+    :raises DepthError: another size, another encoding or unit, or too little data.
     """
     if message.encoding not in DEPTH_ENCODINGS:
         raise DepthError(f'depth: encoding {message.encoding!r} is not one of '
@@ -70,7 +74,22 @@ def read_depth(message: Image, size: tuple[int, int]) -> NDArray[np.float32]:
     metres: NDArray[np.float32] = values.astype(np.float32)
     if unit != 1:
         metres /= np.float32(unit)
+    _check_unit(metres, message.encoding)
     return metres
+
+
+def _check_unit(metres: NDArray[np.float32], encoding: str) -> None:
+    some = metres[::SAMPLE, ::SAMPLE]
+    some = some[(some > 0) & (some < np.inf)]
+    if not len(some):
+        return
+    middle = float(np.median(some))
+    if middle > DEPTHS[1]:
+        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like millimetres: '
+                         f'publish 16UC1, or metres (REP 118)')
+    if middle < DEPTHS[0]:
+        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like metres where '
+                         f'millimetres are due: publish 32FC1, or millimetres (REP 118)')
 
 
 def read_given(message: Any, frame: str) -> tuple[Given | None, str]:
