@@ -24,6 +24,9 @@ from deepsort_ros.world.world import World
 # Share of the velocities' noise that is left where the motion of the camera is known: half of it
 # stands for that motion (chosen on either half of KITTI's drives, benchmark/ego_motion.py).
 FOLLOWED = 0.5
+# Where it is known, predictions are good, and the box of someone half hidden says less: by so much
+# its noise grows where all of it is hidden.
+HIDDEN = 2.0
 
 
 class Pipeline:
@@ -144,7 +147,8 @@ class Pipeline:
             transforms = self._world.move(frame.view, frame.stamp, *self._tracker.boxes())
             if transforms is not None:
                 known = self._world.steady and settings.noise_rate
-                self._tracker.move(transforms, FOLLOWED if known else 1.0)
+                self._tracker.move(
+                    transforms, *((FOLLOWED, HIDDEN) if known else (1.0, 0.0)))
             stages['motion'] = time.perf_counter() - start
         start = time.perf_counter()
         if self._looks.limit != self._config.max_cosine_distance:

@@ -131,6 +131,17 @@ def score_noise(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return factor
 
 
+def hidden_noise(visibility: NDArray[np.float64], doubt: float) -> NDArray[np.float64]:
+    """
+    Return (N, 1) factors of the measurement noise of boxes that others hide in part.
+
+    :param visibility: (N,) share of each that none hides.
+    :param doubt: growth of the standard deviation where all is hidden, in shares of itself.
+    """
+    factor: NDArray[np.float64] = np.square(1.0 + doubt * (1.0 - visibility))[:, None]
+    return factor
+
+
 def stretch(transform: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return by how much (2, 3) or (N, 2, 3) transforms stretch areas: their determinants."""
     area: NDArray[np.float64] = (transform[..., 0, 0] * transform[..., 1, 1]

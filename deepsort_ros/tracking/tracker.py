@@ -21,6 +21,7 @@ from deepsort_ros.tracking.detections import Detections
 from deepsort_ros.tracking.gallery import Gallery
 from deepsort_ros.tracking.matching import Matcher
 from deepsort_ros.tracking.occlusion import covered
+from deepsort_ros.tracking.occlusion import visibility
 from deepsort_ros.tracking.reidentification import reidentify
 from deepsort_ros.tracking.snapshot import snapshot
 from deepsort_ros.tracking.stage import kalman_form
@@ -51,7 +52,7 @@ class Tracker:
         """Start with no tracks; the first id is 1."""
         self._config = config
         self._next_id = 1
-        self._calm = 1.0
+        self._calm, self._doubt = 1.0, 0.0
         self._forget()
 
     def _forget(self) -> None:
@@ -162,6 +163,9 @@ class Tracker:
             detections.tlwh, measurement, classes, high, described & high, features,
             form.tlwh(table.kalman[0])))
         noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
+        if self._doubt and len(column):
+            noise = noise * kalman.hidden_noise(
+                visibility(detections.tlwh, np.ones(len(detections), bool))[column], self._doubt)
         table.kalman[:, row] = kalman.update(
             table.kalman.take(row, axis=1), measurement[column], form, noise)
         table.hits[row] += 1
@@ -186,7 +190,7 @@ class Tracker:
             self._votes.start(new_slot, classes[left])
             self._gallery.clear(new_slot)
             slot, column = np.concatenate((slot, new_slot)), np.concatenate((column, left))
-        self._calm = 1.0
+        self._calm, self._doubt = 1.0, 0.0
         if features is not None:
             known = remembered[column]
             self._gallery.add(slot[known], features[column[known]])
@@ -194,7 +198,8 @@ class Tracker:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
 
-    def move(self, transform: NDArray[np.float64], calm: float = 1.0) -> None:
+    def move(self, transform: NDArray[np.float64], calm: float = 1.0,
+             doubt: float = 0.0) -> None:
         """
         Move all tracks as the camera's motion since the last update moves the image.
 
@@ -205,6 +210,8 @@ class Tracker:
             or (M, 2, 3), one for each track in the order of :meth:`boxes`.
         :param calm: factor of ``pace`` in the next update: with the camera's part known,
             velocities in the image change less.
+        :param doubt: in the next update the noise of a detection that a nearer one hides is that
+            much larger (standard deviation, in shares of itself, for one hidden wholly).
         :raises ValueError: of another shape, not finite, or it collapses the image.
         """
         transform = np.asarray(transform, dtype=np.float64)
@@ -215,7 +222,7 @@ class Tracker:
         if (abs(kalman.stretch(transform)) < boxes.SMALLEST).any():
             raise ValueError(f'transform: {transform.tolist()} collapses the image')
         self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
-        self._calm = calm
+        self._calm, self._doubt = calm, doubt
 
     def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.object_]]:
         """Return ids, (M, 4) tlwh and classes of all tracks, those that sleep as well."""

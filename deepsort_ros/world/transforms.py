@@ -207,11 +207,11 @@ class TransformBuffer:
         if after == 0 or after == len(samples):
             end, late = (samples[0], False) if after == 0 else (samples[-1], True)
             gap = abs(stamp - end.stamp) / NANOSECONDS
-            last = samples[-2:]
+            newest = samples[-2:]
             raise TransformError(
                 f'{edge.parent} -> {child}: the {"newest" if late else "oldest"} transform is '
                 f'{gap:.3f} s {"older" if late else "newer"} than the image', late,
-                (last[-1].stamp - last[0].stamp) / NANOSECONDS if late else 0.0)
+                (newest[-1].stamp - newest[0].stamp) / NANOSECONDS if late else 0.0)
         first, last = samples[after - 1], samples[after]
         share = (stamp - first.stamp) / (last.stamp - first.stamp)
         turn = Slerp((0.0, 1.0), Rotation.from_quat([first.quaternion, last.quaternion]))

@@ -84,9 +84,14 @@ def test_tracks_of_a_robot_that_moves_keep_ids_and_have_positions(bag, tmp_path)
 
 
 def test_without_the_poses_the_ids_do_not_last(bag, tmp_path) -> None:
-    _, messages = track(bag, tmp_path / 'off', Settings(appearance='off', frame_rate=10.0))
-    lasted = Counter(one.id for message in messages for one in message.tracks)
-    assert max(lasted.values(), default=0) < FRAMES / 2
+    # Each detection that continues nothing is a track.
+    settings = Settings(appearance='off', frame_rate=10.0, n_init=1)
+    _, messages = track(bag, tmp_path / 'off', settings)
+    lasted = Counter(one.id for message in messages for one in message.tracks
+                     if one.detection_index >= 0)
+    assert sum(lasted.values()) == FRAMES * len(drives.PEOPLE)
+    assert len(lasted) > 5 * len(drives.PEOPLE)
+    assert max(lasted.values()) < FRAMES / 2
 
 
 def test_the_same_bag_gives_the_same_messages(bag, tmp_path) -> None:

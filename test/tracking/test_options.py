@@ -253,6 +253,26 @@ def test_a_change_of_form_keeps_the_boxes(before: bool) -> None:
 
 # Camera motion
 
+def test_what_a_nearer_one_hides_moves_its_track_less_where_that_is_asked_for() -> None:
+    places = {}
+    for doubt in (0.0, 2.0):
+        tracker = Tracker(TrackerConfig())
+        see(tracker, LEFT, times=6)
+        tracker.move(np.eye(2, 3), doubt=doubt)
+        x, y, w, h = LEFT
+        # The nearer one, further down, covers half of the other one's new place.
+        tracks = see(tracker, [x + 8.0, y, w, h], [x + 8.0 + w / 2, y + 20.0, w, h + 20.0])
+        places[doubt] = tracks.tlwh[0, 0] - x
+        # It holds for one update.
+        assert tracker._doubt == 0.0
+    assert 0.0 < places[2.0] < 0.6 * places[0.0]
+
+
+def test_the_noise_of_a_hidden_detection_grows_by_what_is_hidden() -> None:
+    noise = kalman.hidden_noise(np.array([1.0, 0.5, 0.0]), 2.0)
+    assert noise.tolist() == [[1.0], [4.0], [9.0]]
+
+
 def test_tracks_move_with_the_camera() -> None:
     tracker = Tracker(TrackerConfig())
     see(tracker, LEFT, times=4)

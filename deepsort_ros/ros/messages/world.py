@@ -85,11 +85,11 @@ def _check_unit(metres: NDArray[np.float32], encoding: str) -> None:
         return
     middle = float(np.median(some))
     if middle > DEPTHS[1]:
-        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like millimetres: '
-                         f'publish 16UC1, or metres (REP 118)')
+        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like '
+                         f'millimetres: publish 16UC1, or metres (REP 118)')
     if middle < DEPTHS[0]:
-        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like metres where '
-                         f'millimetres are due: publish 32FC1, or millimetres (REP 118)')
+        raise DepthError(f'depth: {encoding} with a median of {middle:g} m looks like metres '
+                         f'where millimetres are due: publish 32FC1, or millimetres (REP 118)')
 
 
 def read_given(message: Any, frame: str) -> tuple[Given | None, str]:
