@@ -202,6 +202,89 @@ def test_the_view_of_rviz_shows_topics_of_the_node_by_displays_of_their_types():
     assert {topic: types[topic].rpartition('/')[2] for topic in shown} == shown
 
 
+# What RViz reads of each class of plugin we use, as the sources of rviz_common and
+# rviz_default_plugins name it, the same for Humble and Jazzy.
+DISPLAY = {'Class', 'Name', 'Enabled', 'Value'}
+RVIZ = {
+    'Grid': {'Reference Frame', 'Plane Cell Count', 'Normal Cell Count', 'Cell Size', 'Line Style',
+             'Color', 'Alpha', 'Plane', 'Offset'},
+    'TF': {'Show Names', 'Show Axes', 'Show Arrows', 'Marker Scale', 'Update Interval',
+           'Frame Timeout', 'Frames', 'Tree'},
+    'MarkerArray': {'Topic', 'Namespaces'},
+    'Image': {'Topic', 'Normalize Range', 'Min Value', 'Max Value', 'Median window'},
+    'Orbit': {'Target Frame', 'Distance', 'Focal Point', 'Pitch', 'Yaw', 'Near Clip Distance'}}
+TOOLS = {'Interact', 'MoveCamera', 'Select', 'FocusCamera', 'Measure', 'SetInitialPose', 'SetGoal',
+         'PublishPoint'}
+POLICIES = {'Depth': None, 'Value': None, 'Durability Policy': {'Volatile', 'Transient Local'},
+            'History Policy': {'Keep Last', 'Keep All'},
+            'Reliability Policy': {'Reliable', 'Best Effort'}}
+
+
+@pytest.fixture
+def manager():
+    """Return what the view of RViz shows."""
+    path = LAUNCH_FILE.parents[1] / 'config' / 'tracker.rviz'
+    return yaml.safe_load(path.read_text())['Visualization Manager']
+
+
+def test_the_view_of_rviz_has_only_plugins_and_properties_that_rviz_has(manager):
+    view = manager['Views']['Current']
+    for part in (*manager['Displays'], view):
+        package, _, name = part['Class'].partition('/')
+        assert package == 'rviz_default_plugins'
+        assert part.keys() <= DISPLAY | RVIZ[name], name
+        for key, value in part.get('Topic', {}).items():
+            assert POLICIES[key] is None or value in POLICIES[key]
+    assert {tool['Class'] for tool in manager['Tools']} <= {
+        f'rviz_default_plugins/{name}' for name in TOOLS}
+    assert manager['Transformation'] == {'Current': {'Class': 'rviz_default_plugins/TF'}}
+    assert manager['Global Options'].keys() <= {'Background Color', 'Fixed Frame', 'Frame Rate'}
+
+
+def test_the_view_of_rviz_is_in_the_frames_of_the_settings(manager):
+    assert manager['Global Options']['Fixed Frame'] == Settings().fixed_frame
+    assert manager['Views']['Current']['Target Frame'] == Settings().base_frame
+
+
+def test_the_view_of_rviz_asks_for_no_more_than_publishers_offer(manager):
+    from deepsort_ros.ros.health.qos import reliable_qos
+    offered = reliable_qos()
+    topics = {one['Topic']['Value']: one['Topic'] for one in manager['Displays'] if 'Topic' in one}
+    for topic in ('tracks/markers', 'tracker/overlay'):
+        assert offered.reliability.name == 'RELIABLE' and offered.durability.name == 'VOLATILE'
+        assert topics[topic]['Durability Policy'] == 'Volatile'
+        assert topics[topic]['Reliability Policy'] == 'Reliable'
+    # Of a camera one asks for as little as there is.
+    assert topics['image']['Reliability Policy'] == 'Best Effort'
+
+
+# What the panels of Foxglove Studio 1.x, and of Lichtblick, read of a layout.
+PANELS = {
+    'Image': {'cameraState', 'followTf', 'followMode', 'scene', 'transforms', 'topics', 'layers',
+              'publish', 'imageMode'},
+    'DiagnosticSummary': {'minLevel', 'pinnedIds', 'hardwareIdFilter', 'topicToRender',
+                          'sortByLevel'}}
+PANELS['3D'] = PANELS['Image']
+
+
+def test_the_layout_of_foxglove_has_only_panels_and_fields_that_foxglove_has():
+    layout = json.loads((LAUNCH_FILE.parents[1] / 'config' / 'foxglove.json').read_text())
+    assert layout.keys() == {
+        'configById', 'globalVariables', 'userNodes', 'playbackConfig', 'layout'}
+    for name, panel in layout['configById'].items():
+        assert panel.keys() <= PANELS[name.partition('!')[0]], name
+        assert panel.get('imageMode', {}).keys() <= {
+            'imageTopic', 'calibrationTopic', 'annotations'}
+        assert panel.get('followMode', 'follow-none') in {
+            'follow-pose', 'follow-position', 'follow-none'}
+        assert panel.get('scene', {}).keys() <= {'transforms'}
+        assert panel.get('scene', {}).get('transforms', {}).keys() <= {'showLabel', 'axisScale'}
+        for layer in panel.get('layers', {}).values():
+            assert layer['layerId'] == 'foxglove.Grid'
+            assert layer['frameId'] == Settings().fixed_frame
+    assert layout['configById']['3D!world']['followTf'] == Settings().base_frame
+
+
 def test_the_layout_of_foxglove_shows_topics_of_the_node_in_panels_of_their_types():
     layout = json.loads((LAUNCH_FILE.parents[1] / 'config' / 'foxglove.json').read_text())
     panels = layout['configById']
