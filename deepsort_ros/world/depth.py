@@ -41,25 +41,50 @@ def box_depths(image: NDArray[np.float32], tlwh: NDArray[np.float64], kinds: Kin
                       left + COLUMNS[1] * wide, top + ROWS[1] * high))
     limits = np.array(((width,), (height,), (width,), (height,)))
     part = np.clip(np.rint(edges), 0, limits).astype(np.int64).T
-    bottom = top + high
-    for row, (x0, y0, x1, y1) in enumerate(part.tolist()):
-        if x1 <= x0 or y1 <= y0:
-            continue
-        stride = max(int(np.ceil(np.sqrt((x1 - x0) * (y1 - y0) / MOST_PIXELS))), 1)
-        torso = image[y0:y1:stride, x0:x1:stride]
-        # What stands nearer has its lower edge further down.
-        nearer = ((bottom > bottom[row]) & (left < x1) & (left + wide > x0)
-                  & (top < y1) & (bottom > y0))
-        if nearer.any():
+    x0, y0, x1, y1 = part.T
+    area = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
+    stride = np.maximum(np.ceil(np.sqrt(area / MOST_PIXELS)), 1).astype(np.int64)
+    cuts = _covered(tlwh, part, stride)
+    for row in area.nonzero()[0].tolist():
+        left_edge, upper, right_edge, lower = part[row].tolist()
+        step = int(stride[row])
+        torso = image[upper:lower:step, left_edge:right_edge:step]
+        if row in cuts:
             torso = torso.copy()
-            for other in nearer.nonzero()[0]:
-                u0, v0 = left[other] - x0, top[other] - y0
-                u1, v1 = u0 + wide[other], v0 + high[other]
-                torso[max(int(v0 / stride), 0):max(int(np.ceil(v1 / stride)), 0),
-                      max(int(u0 / stride), 0):max(int(np.ceil(u1 / stride)), 0)] = np.nan
-        valid = torso[torso > 0]
-        valid = valid[valid < np.inf]
+            for first, last, start, end in cuts[row]:
+                torso[first:last, start:end] = np.nan
+        valid = torso[(torso > 0) & (torso < np.inf)]
         if len(valid) >= max(LEAST_VALID * torso.size, 4):
-            depth[row] = np.median(valid)
+            depth[row] = _median(valid)
     white = (SENSOR + SENSOR_SQUARE * depth ** 2) ** 2 + np.square(lag)
     return Depths(depth + kinds.thickness, white, np.full(count, BODY ** 2))
+
+
+def _covered(tlwh: NDArray[np.float64], part: NDArray[np.int64], stride: NDArray[np.int64],
+             ) -> dict[int, list[list[int]]]:
+    """Return, by box, which rows and columns of the pixels looked at nearer boxes cover."""
+    left, top, wide, high = tlwh.T
+    bottom = top + high
+    x0, y0, x1, y1 = part.T[:, :, None]
+    # What stands nearer has its lower edge further down.
+    nearer = ((bottom > bottom[:, None]) & (left < x1) & (left + wide > x0) & (top < y1)
+              & (bottom > y0))
+    row, other = nearer.nonzero()
+    step = stride[row]
+    across, down = left[other] - part[row, 0], top[other] - part[row, 1]
+    covered = np.stack((
+        (down / step).astype(np.int64), np.ceil((down + high[other]) / step).astype(np.int64),
+        (across / step).astype(np.int64), np.ceil((across + wide[other]) / step).astype(np.int64)))
+    found: dict[int, list[list[int]]] = {}
+    for one, cut in zip(row.tolist(), np.maximum(covered, 0).T.tolist()):
+        found.setdefault(one, []).append(cut)
+    return found
+
+
+def _median(values: NDArray[np.float32]) -> float:
+    """Return the median of numbers without NaN: that of numpy looks for them, and for axes."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    low, high = np.partition(values, (middle - 1, middle))[middle - 1:middle + 1]
+    return float((low + high) / np.float32(2))
