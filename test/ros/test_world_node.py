@@ -234,11 +234,12 @@ def test_a_fault_ends_in_pixels_and_words_and_passes(drive, name):
         assert {track.id for track in after[-1].tracks} == ids
 
 
-def test_a_pose_that_jumps_is_not_followed_and_said(drive):
+def test_a_pose_that_jumps_is_not_followed_and_said(node, drive):
     ids = {track.id for track in drive.settle().tracks}
     message = drive.frame(jump=30.0)
     assert {track.id for track in message.tracks} == ids
     drive.status('the pose of the camera jumped')
+    node.wait_for('the pose of the camera jumped in odom, not followed')
     places = [(t.pose.pose.position.x, t.pose.pose.position.y) for t in message.tracks]
     assert np.allclose(sorted(places), sorted((x + 30, y) for x, y in drives.PEOPLE), atol=0.4)
     drive.frame()
