@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 LENGTH = 12
-# Rooms whose tests start nodes: of several processes one runs them all, one after the other.
+# Rooms whose tests watch running nodes: of several processes one runs them all, in turn.
 LIVE = ('replay', 'ros', 'soak')
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Have pytest-xdist keep the tests of a file in one process, and all that start nodes."""
+    """Have pytest-xdist keep the tests of a file in one process, and all that watch nodes."""
     from xdist.scheduler import LoadFileScheduling
 
     class Rooms(LoadFileScheduling):

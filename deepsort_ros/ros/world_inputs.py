@@ -272,7 +272,7 @@ class WorldInputs(Generic[Pair]):
             if np.linalg.norm(apart.translation) < SAME_PLACE and turn < SAME_TURN:
                 return ''
         except TransformError:
-            pass
+            pass  # nothing says that they are at one place: refused below
         return (f'the depth image is in {own}, the image in {frame}: it must be registered to the '
                 f'image and have its frame_id (REP 118)')
 

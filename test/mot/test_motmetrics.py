@@ -28,7 +28,9 @@ HASTY = {'n_init': 1, 'max_age': 0.2}
 PAIRS = [
     ('KITTI-17', 'det', 'recent', {}, True),
     ('KITTI-17', 'det', 'none', HASTY, True),
+    ('MOT17-05-FRCNN', 'det', 'recent', {}, True),
     ('MOT17-05-FRCNN', 'det', 'none', HASTY, True),
+    ('MOT17-02-FRCNN', 'det', 'recent', HASTY, True),
     ('TUD-Stadtmitte', 'det', 'recent', HASTY, True),
     ('TUD-Stadtmitte', 'det', 'all', HASTY, True),
     ('MOT16-09', 'det_mot17_frcnn', 'all', HASTY, True),

@@ -11,7 +11,6 @@ from paper import GATE
 from paper import LOST
 from paper import PaperFilter
 from paper import PaperTracker
-from paper import POSITION
 from paper import TENTATIVE
 from paper import VELOCITY
 
@@ -24,18 +23,9 @@ class PacedFilter(PaperFilter):
 
     def __init__(self, z: np.ndarray, pace: float) -> None:
         super().__init__(z)
-        self.pace = pace
+        self.drift = VELOCITY * pace ** 1.5
         for k in (4, 5, 7):
             self.P[k, k] = np.square((10 * VELOCITY * pace) * z[3])
-
-    def predict(self, dt: float) -> None:
-        p, v = POSITION * self.x[3], (VELOCITY * self.pace ** 1.5) * self.x[3]
-        std = [p, p, 1e-2, p, v, v, 1e-5, v]
-        F = np.eye(8) + dt * np.eye(8, k=4)
-        self.x = F @ self.x
-        self.P = F @ (self.P @ F.T) + dt * np.diag(np.square(std))
-        self.predicted, S = self.projected()
-        self.precision = np.linalg.inv(S)
 
 
 class NewerTracker(PaperTracker):

@@ -21,6 +21,8 @@ TENTATIVE, CONFIRMED, LOST = 1, 2, 3
 class PaperFilter:
     """The 8-state constant-velocity Kalman filter in textbook form (section 2.1)."""
 
+    drift = VELOCITY  # noise of the velocity, a share of the height
+
     def __init__(self, z: np.ndarray) -> None:
         p, v = 2 * POSITION * z[3], 10 * VELOCITY * z[3]
         std = [p, p, 1e-2, p, v, v, 1e-5, v]
@@ -29,7 +31,7 @@ class PaperFilter:
         self.H = np.eye(4, 8)
 
     def predict(self, dt: float) -> None:
-        p, v = POSITION * self.x[3], VELOCITY * self.x[3]
+        p, v = POSITION * self.x[3], self.drift * self.x[3]
         std = [p, p, 1e-2, p, v, v, 1e-5, v]
         F = np.eye(8) + dt * np.eye(8, k=4)
         self.x = F @ self.x

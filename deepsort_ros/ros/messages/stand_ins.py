@@ -86,6 +86,7 @@ def recorded(name: str, definition: str | None) -> Callable[[bytes], Any] | None
         store.register({key: entry for key, entry in types.items()
                         if key not in store.fielddefs})
     except TypesysError:
+        # A definition that cannot be parsed: what the installed class cannot read is counted.
         return None
     return functools.partial(_read, store, name)
 
