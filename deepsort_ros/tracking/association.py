@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from deepsort_ros.tracking import kalman
-
 # 0.95 quantile of the chi-square distribution with 4 degrees of freedom.
 GATE = 9.4877
 
@@ -67,17 +65,17 @@ class Matching(NamedTuple):
     left: Indices
 
 
-def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
-         form: kalman.Form = kalman.ASPECT, among: NDArray[np.bool_] | None = None,
+def gate(mean: NDArray[np.float64], spread: NDArray[np.float64],
+         measurement: NDArray[np.float64], among: NDArray[np.bool_] | None = None,
          ) -> tuple[Indices, Indices]:
     """
     Return track and detection of every pair whose squared Mahalanobis distance is in the gate.
 
-    :param state: (6, N, 4) predicted; :param measurement: (M, 4) in the form given.
+    :param mean: (N, 4) predicted; :param spread: (N, 4) :func:`~deepsort_ros.tracking.kalman.innovation_variance`.
+    :param measurement: (M, 4), in the same form.
     :param among: (N, M) bool, the pairs that are asked for; None: all.
     """
-    mean = state[0]
-    weight = 1.0 / kalman.innovation_variance(state, form)
+    weight = 1.0 / spread
     if among is not None and np.count_nonzero(among) <= FEW:
         return _within(mean, weight, measurement, *among.nonzero())
     if len(mean) * len(measurement) <= TINY:
@@ -115,14 +113,13 @@ def gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
                    *np.divmod(possible.ravel().nonzero()[0], len(measurement)))
 
 
-def narrow_gate(state: NDArray[np.float64], measurement: NDArray[np.float64],
-                form: kalman.Form = kalman.ASPECT) -> tuple[Indices, Indices] | None:
+def narrow_gate(mean: NDArray[np.float64], spread: NDArray[np.float64],
+                measurement: NDArray[np.float64]) -> tuple[Indices, Indices] | None:
     """Return what :func:`gate` returns, or None where there are few pairs or gates are wide."""
-    if len(measurement) * state.shape[1] <= SMALL:
+    if len(measurement) * len(mean) <= SMALL:
         return None
     # Along x alone a gate is an interval: a sweep finds the detections in it.
-    mean = state[0]
-    weight = 1.0 / kalman.innovation_variance(state, form)
+    weight = 1.0 / spread
     order = measurement[:, 0].argsort()
     reach = np.sqrt(GATE / weight[:, 0]) * (1.0 + ROUNDING)
     x = measurement[order, 0]
@@ -205,6 +202,8 @@ def share_out(pairs: Pairs, left: Indices, limit: float) -> Matching:
 
 def rivals(row: Indices, column: Indices) -> NDArray[np.bool_]:
     """Return (P,) bool, the pairs whose track or detection is in another pair as well."""
+    if len(row) < 2:
+        return np.zeros(len(row), dtype=bool)
     rival: NDArray[np.bool_] = np.bincount(row).take(row) > 1
     rival |= np.bincount(column).take(column) > 1
     return rival

@@ -75,48 +75,76 @@ def area(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
     return tlwh[:, 2] * tlwh[:, 3]
 
 
-def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
-    # Contiguous along the inner axis: strided, each of these takes three times as long.
-    one, other = first.T.copy(), second.T.copy()
-    side = np.minimum((one[:2] + one[2:])[:, :, None], (other[:2] + other[2:])[:, None])
-    side -= np.maximum(one[:2, :, None], other[:2, None])
+def edges(tlwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (5, N) what overlaps are computed from: left, top, right, bottom and area."""
+    found = np.empty((5, len(tlwh)))
+    # Contiguous along the boxes: strided, what follows takes three times as long.
+    found[:4] = tlwh.T
+    np.multiply(found[2], found[3], out=found[4])
+    found[2:4] += found[:2]
+    return found
+
+
+def common_area(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return common areas, in square pixels, of :func:`edges` that broadcast after the first."""
+    side = np.minimum(first[2:4], second[2:4])
+    side -= np.maximum(first[:2], second[:2])
     np.maximum(side, 0.0, out=side)
     common: NDArray[np.float64] = side[0] * side[1]
     return common
 
 
+def intersection(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, M) common areas of (N, 4) and (M, 4) tlwh boxes, in square pixels."""
+    return common_area(edges(first)[:, :, None], edges(second)[:, None])
+
+
 def overlapping(first: NDArray[np.float64], second: NDArray[np.float64], least: float,
                 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """
-    Return the pairs of (N, 4) and (M, 4) tlwh boxes with an IoU of ``least`` or more, and 1 - IoU.
+    Return the pairs of N and M boxes with an IoU of ``least`` or more, and 1 - IoU.
 
-    What is compared is 1 - IoU with 1 - ``least``. Second boxes are of positive area.
+    What is compared is 1 - IoU with 1 - ``least``.
+
+    :param first: (5, N) :func:`edges`; :param second: (5, M), of boxes of positive area.
     """
-    if len(first) * len(second) <= SMALL or least <= 0.0:
-        distance = 1.0 - iou(first, second)
+    size, others = first.shape[1], second.shape[1]
+    if size * others <= SMALL or least <= 0.0:
+        distance = distances(first, second)
         row, column = (distance <= 1.0 - least).nonzero()
         return row, column, distance[row, column]
     # Boxes that have something in common are near along x: a sweep finds the few.
-    middle = second[:, 0] + second[:, 2] / 2
+    middle = (second[0] + second[2]) / 2
     order = middle.argsort()
-    widest = second[:, 2].max() / 2
-    start = middle[order].searchsorted(first[:, 0] - widest)
-    count = middle[order].searchsorted(first[:, 0] + first[:, 2] + widest, side='right') - start
+    widest = (second[2] - second[0]).max() / 2
+    start = middle[order].searchsorted(first[0] - widest)
+    count = middle[order].searchsorted(first[2] + widest, side='right') - start
     count = np.maximum(count, 0)
-    row = np.arange(len(first)).repeat(count)
+    row = np.arange(size).repeat(count)
     column = order[np.arange(len(row)) + (start - count.cumsum() + count).repeat(count)]
-    one, other = first.take(row, axis=0), second.take(column, axis=0)
-    side = np.minimum(one[:, :2] + one[:, 2:], other[:, :2] + other[:, 2:])
-    side -= np.maximum(one[:, :2], other[:, :2])
-    np.maximum(side, 0.0, out=side)
-    common = side[:, 0] * side[:, 1]
-    distance = 1.0 - common / (area(one) + area(other) - common)
+    distance = _distance(first.take(row, axis=1), second.take(column, axis=1))
     near = distance <= 1.0 - least
     return row[near], column[near], distance[near]
 
 
+def distances(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, M) 1 - IoU of (5, N) and (5, M) :func:`edges`, the latter of positive area."""
+    return _distance(first[:, :, None], second[:, None])
+
+
+def _distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 - IoU of :func:`edges` that broadcast after the first axis."""
+    common = common_area(first, second)
+    joint = first[4] + second[4]
+    joint -= common
+    common /= joint
+    distance: NDArray[np.float64] = np.subtract(1.0, common, out=common)
+    return distance
+
+
 def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, M) intersection over union of (N, 4) and (M, 4) tlwh boxes of positive area."""
-    common = intersection(first, second)
-    return common / (area(first)[:, None] + area(second)[None, :] - common)
+    one, other = edges(first)[:, :, None], edges(second)[:, None]
+    common = common_area(one, other)
+    overlap: NDArray[np.float64] = common / (one[4] + other[4] - common)
+    return overlap

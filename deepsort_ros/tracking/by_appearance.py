@@ -69,13 +69,13 @@ class ByAppearance(Stage):
         if not len(row):
             return Possible(row, row, np.empty(0, dtype=np.float32))
         slot, featured = slot[row], candidates[row]
-        state, measured = self._table.kalman.take(featured, axis=1), seen.measurement[column]
+        mean, spread = self._table.kalman[0].take(featured, axis=0), seen.spread[featured]
+        measured = seen.measurement[column]
         least = self._gallery.least_cosine(slot, self._config.max_cosine_distance)
-        inside = association.narrow_gate(state, measured, self._form)
+        inside = association.narrow_gate(mean, spread, measured)
         if inside is None:
             cosine = self._gallery.toward(slot, features[column])
-            first, second = association.gate(
-                state, measured, self._form, cosine >= least[:, None])
+            first, second = association.gate(mean, spread, measured, cosine >= least[:, None])
             cosine = cosine[first, second]
         else:
             first, second = inside

@@ -43,11 +43,13 @@ class ByOverlap(Claims):
         """Match tracks that are left by overlap, except those that look different."""
         limit = self._config.max_iou_distance
         row, column, cost = self._overlaps(candidates, left, seen, limit)
+        if not len(row):
+            return Matching(candidates[:0], left[:0], left)
         slot, detection = self._table.slot[candidates[row]], left[column]
         possible = np.ones(len(row), dtype=bool)
         if self._classes_count:
             possible = self._of_class(slot, seen.classes[detection])
-        if seen.features is not None and len(row):
+        if seen.features is not None:
             featured = (self._gallery.count(slot) > 0) & seen.described[detection]
             looked = (possible & featured).nonzero()[0]
             possible[looked] = self._gallery.distance(
@@ -68,7 +70,7 @@ class ByOverlap(Claims):
         if not len(candidates) or not len(left):
             return candidates[:0], left[:0], np.empty(0)
         return boxes.overlapping(
-            seen.predicted.take(candidates, axis=0), seen.tlwh.take(left, axis=0), 1.0 - limit)
+            seen.predicted.take(candidates, axis=1), seen.edges.take(left, axis=1), 1.0 - limit)
 
     @staticmethod
     def _shared_out(candidates: NDArray[np.int64], left: NDArray[np.int64],
@@ -108,7 +110,7 @@ class ByOverlap(Claims):
         """Match by IoU, what is left in the paper's order: new tracks get its numbers."""
         if not len(candidates) or not len(left):
             return Matching(candidates[:0], left[:0], left)
-        cost = 1.0 - boxes.iou(seen.predicted[candidates], seen.tlwh[left])
+        cost = boxes.distances(seen.predicted[:, candidates], seen.edges[:, left])
         if self._classes_count:
             cost[~self._of_class(self._table.slot[candidates][:, None], seen.classes[left])] = (
                 association.INADMISSIBLE)
@@ -131,11 +133,12 @@ class ByOverlap(Claims):
         candidates = candidates[self._table.age[candidates] == 2]
         if not len(candidates):
             return Matching(candidates, left[:0], left)
-        state = self._table.kalman.take(candidates, axis=1)
+        mean, _, _, cross, _, velocity_variance = self._table.kalman.take(candidates, axis=1)
+        spread = seen.spread[candidates]
         # What the velocity has added to the variance of the place.
-        added = state[3, :, :2] ** 2 / state[5, :, :2]
-        state[2, :, :2] += (SEEN_ONCE ** 2 - 1.0) * added
-        row, column = association.gate(state, seen.measurement[left], self._form)
+        added = cross[:, :2] ** 2 / velocity_variance[:, :2]
+        spread[:, :2] += (SEEN_ONCE ** 2 - 1.0) * added
+        row, column = association.gate(mean, spread, seen.measurement[left])
         if self._classes_count:
             same = self._of_class(self._table.slot[candidates[row]], seen.classes[left[column]])
             row, column = row[same], column[same]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from deepsort_ros.tracking import association
 from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import demand
+from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.stage import Observed
 from deepsort_ros.tracking.stage import Stage
@@ -35,8 +36,9 @@ class Claims(Stage):
             return np.full(len(tlwh), -1)
         overlap = boxes.iou(self._form.tlwh(state[0]), tlwh)
         gated = np.zeros(overlap.shape, dtype=bool)
+        spread = kalman.innovation_variance(state, self._form)
         row, column = association.gate(
-            state[:, eligible], self._form.measure(tlwh), self._form)
+            state[0, eligible], spread[eligible], self._form.measure(tlwh))
         gated[eligible.nonzero()[0][row], column] = True
         apart = (table.state == DORMANT)[:, None]
         if self._classes_count:
@@ -56,7 +58,8 @@ class Claims(Stage):
         :param state: (6, M, 4) predicted; :param elapsed: (M,) time steps since the last match.
         """
         table = self._table
-        row, column = association.gate(state, self._form.measure(tlwh), self._form)
+        row, column = association.gate(
+            state[0], kalman.innovation_variance(state, self._form), self._form.measure(tlwh))
         possible = ((table.state > TENTATIVE) & (elapsed <= self.longest_age))[row]
         if self._classes_count:
             possible &= self._of_class(table.slot[row], classes[column])
@@ -69,8 +72,9 @@ class Claims(Stage):
         compared: NDArray[np.bool_] = featured[:, None] & seen.described[left]
         if self._config.feature_interval and not compared.all():
             # Outside its gate a track takes nothing by appearance, so no feature was asked for.
-            row, column = association.gate(self._table.kalman.take(candidates, axis=1),
-                                           seen.measurement[left], self._form)
+            row, column = association.gate(
+                self._table.kalman[0, candidates], seen.spread[candidates],
+                seen.measurement[left])
             inside = np.zeros(compared.shape, dtype=bool)
             inside[row, column] = True
             compared |= ~inside
@@ -80,7 +84,7 @@ class Claims(Stage):
                       recent: NDArray[np.bool_]) -> Matching:
         """Match detections without a feature where motion settles the matter."""
         table = self._table
-        if not self._config.feature_interval or seen.described[left].all():
+        if seen.described[left].all():
             return Matching(left[:0], left[:0], left)
         row = self.settled(
             table.kalman, seen.tlwh[left], seen.classes[left], recent, table.elapsed)

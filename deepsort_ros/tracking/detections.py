@@ -69,10 +69,12 @@ class Detections:
         """Return whether all are :meth:`valid`."""
         if not len(self):
             return True
-        # NaN is on the right side of no bound.
-        return bool(np.isfinite(self.score).all() and self.tlwh.max() <= boxes.FARTHEST
-                    and self.tlwh.min() >= -boxes.FARTHEST
-                    and self.tlwh[:, 2:].min() >= boxes.SMALLEST)
+        # Sums of squares are quick, and finite and small only if all that is in them is. Of
+        # NaN no comparison is true.
+        tlwh = self.tlwh.ravel()
+        return bool(tlwh.dot(tlwh) <= boxes.FARTHEST ** 2
+                    and self.score.dot(self.score) < np.inf
+                    and self.tlwh[:, 2:].min() >= boxes.SMALLEST or self.valid().all())
 
     def valid(self) -> NDArray[np.bool_]:
         """Return (N,) bool: finite score, finite box of positive size, neither of absurd scale."""

@@ -39,9 +39,9 @@ LEAST_NOISE = 0.01
 
 def _aspect_variance(mean: NDArray[np.float64], share: float, aspect_std: float,
                      ) -> NDArray[np.float64]:
-    variance = np.empty((len(mean), 4))
-    np.multiply(share, mean[:, 3:], out=variance)
-    variance *= variance
+    std = share * mean[:, 3]
+    # Repeated, not broadcast along rows of four, which is slow.
+    variance: NDArray[np.float64] = (std * std).repeat(4).reshape(-1, 4)
     variance[:, 2] = aspect_std * aspect_std
     return variance
 
@@ -178,14 +178,13 @@ def move(state: NDArray[np.float64], transform: NDArray[np.float64],
 
 
 def update(state: NDArray[np.float64], measurement: NDArray[np.float64],
-           form: Form = ASPECT,
-           noise: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+           spread: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """
     Return the (6, N, 4) state after track i was measured at row i of (N, 4).
 
-    :param noise: factor of the measurement noise, (N, 1) or one for all.
+    :param spread: (N, 4) :func:`innovation_variance`; None: the paper's.
     """
-    spread = innovation_variance(state, form, noise)
+    spread = innovation_variance(state) if spread is None else spread
     # The two triangular solves of a Cholesky decomposition, for the gains of mean and velocity.
     scale = 1.0 / np.sqrt(spread)
     gains = state[2:6:2] * scale

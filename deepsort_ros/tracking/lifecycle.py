@@ -40,7 +40,7 @@ def end_tracks(table: TrackTable, gallery: Gallery, config: TrackerConfig) -> ND
         waiting = table.elapsed <= config.max_age + config.reid_window + TIME_TOLERANCE
         ended &= (table.state != DORMANT) | ~waiting
     removed_ids: NDArray[np.int64] = table.id[ended & ~tentative]
-    table.keep(~ended)
+    table.drop(ended)
     return removed_ids
 
 

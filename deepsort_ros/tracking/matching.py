@@ -62,23 +62,29 @@ class Matcher(Stage):
         free = (table.state >= TENTATIVE) & (table.elapsed <= self.longest_age)
         left = seen.high.nonzero()[0]
         recent = table.time_since_update == 1
-        stages = [self._overlap.settled_pairs(left, seen, recent)]
-        left = stages[-1].left
-        free[stages[-1].row] = False
+        compared = within_age
+        stages = []
+        if self._config.feature_interval:
+            stages.append(self._overlap.settled_pairs(left, seen, recent))
+            left = stages[-1].left
+            free[stages[-1].row] = False
+            compared = within_age & (free | ~recent)
         if seen.features is not None:
             stages.append(self._appearance.match(
-                (within_age & (free | ~recent)).nonzero()[0], left, seen, seen.features))
+                compared.nonzero()[0], left, seen, seen.features))
             left = stages[-1].left
             free[stages[-1].row] = False
 
         if self._config.second_look:
             known = free & (within_age | recent | ~confirmed)
             stages.append(self._overlap.by_overlap_and_looks(known.nonzero()[0], left, seen))
+            free[stages[-1].row] = False
         else:
-            stages += self._overlap.by_overlap_alone(free, within_age, recent, left, seen, stages)
+            for stage in self._overlap.by_overlap_alone(
+                    free, within_age, recent, left, seen, stages):
+                stages.append(stage)
+                free[stage.row] = False
         left = stages[-1].left
-        for stage in stages:
-            free[stage.row] = False
         reached = left[:0]
         if self._config.reach and len(left):
             stages.append(self._overlap.by_reach((free & ~confirmed).nonzero()[0], left, seen))

@@ -1,7 +1,7 @@
 """What the stages of matching have in common: what they look at, and who is of which class."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ def kalman_form(config: TrackerConfig) -> kalman.Form:
     return kalman.SIZE if config.size_state else kalman.ASPECT
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """
     The N detections of one image as matching sees them, and where M tracks should be.
 
@@ -34,7 +33,9 @@ class Observed:
     :param high: (N,) bool, those that may start a track.
     :param described: (N,) bool, those with a feature, all high.
     :param features: (N, D) float32 unit rows, or None when nothing is described.
-    :param predicted: (M, 4) boxes of all tracks, where they should be.
+    :param edges: (5, N) :func:`boxes.edges` of the boxes.
+    :param predicted: (5, M) those of all tracks, where they should be.
+    :param spread: (M, 4) variance of a measurement of all tracks about their predicted mean.
     """
 
     tlwh: NDArray[np.float64]
@@ -43,7 +44,9 @@ class Observed:
     high: NDArray[np.bool_]
     described: NDArray[np.bool_]
     features: NDArray[np.float32] | None
+    edges: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    spread: NDArray[np.float64]
 
 
 class Stage:

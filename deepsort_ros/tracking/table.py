@@ -24,12 +24,12 @@ class Numbers(NamedTuple):
     id: NDArray[np.int64]
     state: NDArray[np.int64]
     age: NDArray[np.int64]
-    hits: NDArray[np.int64]
     time_since_update: NDArray[np.int64]
+    feature_age: NDArray[np.int64]
+    hits: NDArray[np.int64]
     first_seen: NDArray[np.int64]
     last_seen: NDArray[np.int64]
     detection_index: NDArray[np.int64]
-    feature_age: NDArray[np.int64]
     slot: NDArray[np.int64]
 
 
@@ -37,7 +37,7 @@ class TrackTable:
     """
     The live tracks, one row each, ascending by id.
 
-    Every field is a view over the rows in use; :meth:`append` and :meth:`keep` make new views.
+    Every field is a view over the rows in use; :meth:`append` and :meth:`drop` make new views.
     A track's row changes when older tracks end; its ``slot`` never does, so that bulky data
     (gallery, class votes) is stored by slot and stays in place. Slots of ended tracks are
     reused, the lowest first.
@@ -45,6 +45,7 @@ class TrackTable:
     :ivar id, state, age, hits, time_since_update, first_seen, last_seen, detection_index: (M,)
         int64, as in :class:`~deepsort_ros.tracking.tracks.Tracks`.
     :ivar feature_age: (M,) int64, images since the newest feature.
+    :ivar ages: (3, M) int64, what counts images: age, time_since_update and feature_age.
     :ivar slot: (M,) int64.
     :ivar score: (M,) float64, of the last matched detection.
     :ivar elapsed: (M,) float64, time steps since the last match.
@@ -61,9 +62,10 @@ class TrackTable:
 
     def _view(self, size: int) -> None:
         self._size = size
-        (self.id, self.state, self.age, self.hits, self.time_since_update, self.first_seen,
-         self.last_seen, self.detection_index, self.feature_age,
-         self.slot) = self._integers[:, :size]
+        integers = self._integers[:, :size]
+        (self.id, self.state, self.age, self.time_since_update, self.feature_age, self.hits,
+         self.first_seen, self.last_seen, self.detection_index, self.slot) = integers
+        self.ages = integers[2:5]
         self.score, self.elapsed = self._floats[:, :size]
         self.kalman: NDArray[np.float64] = self._kalman[:, :size]
 
@@ -100,10 +102,10 @@ class TrackTable:
         self.slot[rows] = slots
         return rows
 
-    def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Drop the tracks where (M,) ``kept`` is False and free their slots."""
-        self._slot_used[self.slot[~kept]] = False
-        rows = kept.nonzero()[0]
+    def drop(self, dropped: NDArray[np.bool_]) -> None:
+        """Drop the tracks where (M,) ``dropped`` is True and free their slots."""
+        self._slot_used[self.slot[dropped]] = False
+        rows = (~dropped).nonzero()[0]
         size = len(rows)
         for held in (self._integers, self._floats, self._kalman):
             held[:, :size] = held.take(rows, axis=1)
@@ -116,9 +118,9 @@ class TrackTable:
                       self.feature_age, self.score, self.elapsed):
             field[old] = field[new]
         self.kalman[:, old] = self.kalman[:, new]
-        kept = np.ones(self._size, dtype=bool)
-        kept[new] = False
-        self.keep(kept)
+        dropped = np.zeros(self._size, dtype=bool)
+        dropped[new] = True
+        self.drop(dropped)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Return all fields but the slots as plain arrays, for :meth:`load`."""
@@ -128,7 +130,7 @@ class TrackTable:
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Hold the M tracks of :meth:`save` and no other, in slots 0 to M - 1."""
         count = state['integers'].shape[1]
-        self.keep(np.zeros(self._size, dtype=bool))
+        self.drop(np.ones(self._size, dtype=bool))
         rows = self.append(count)
         self._integers[:-1, rows] = state['integers']
         self._floats[:, rows] = state['floats']

@@ -152,29 +152,30 @@ class Tracker:
         measurement = form.measure(detections.tlwh)
         classes = self._votes.codes(detections.class_id)
         table.kalman[:] = kalman.predict(table.kalman, dt, form, self._pace)
-        table.age += 1
-        table.feature_age += 1
-        table.time_since_update += 1
+        table.ages += 1
         table.elapsed += dt
         table.detection_index[:] = -1
 
+        spread = kalman.innovation_variance(table.kalman, form)
         high = detections.score >= self._config.high_score
+        edges = boxes.edges(detections.tlwh)
         row, column, left, by_reach = self._matcher.match(Observed(
             detections.tlwh, measurement, classes, high, described & high, features,
-            form.tlwh(table.kalman[0])))
-        noise = kalman.score_noise(detections.score[column]) if self._config.score_noise else 1.0
-        if self._doubt and len(column):
-            noise = noise * kalman.hidden_noise(
-                visibility(detections.tlwh, np.ones(len(detections), bool))[column], self._doubt)
-        table.kalman[:, row] = kalman.update(
-            table.kalman.take(row, axis=1), measurement[column], form, noise)
+            edges, boxes.edges(form.tlwh(table.kalman[0])), spread))
+        state = table.kalman.take(row, axis=1)
+        if self._config.score_noise or self._doubt:
+            spread = kalman.innovation_variance(state, form, self._noise(detections, column))
+        else:
+            spread = spread.take(row, axis=0)
+        table.kalman[:, row] = kalman.update(state, measurement[column], spread)
         table.hits[row] += 1
-        table.hits[by_reach] -= 1
+        if len(by_reach):
+            table.hits[by_reach] -= 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
         remembered = described & high
         if features is not None:
-            remembered &= self._uncovered(detections)
+            remembered &= self._uncovered(edges)
         table.feature_age[row[remembered[column]]] = 0
         slot = table.slot[row]
         self._votes.vote(slot, classes[column])
@@ -197,6 +198,16 @@ class Tracker:
         if self._config.reid_window or self._config.rejoin:
             reidentify(table, self._gallery, self._votes, self._config)
         return self._snapshot(removed_ids)
+
+    def _noise(self, detections: Detections, column: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (K, 1) factors of the measurement noise of (K,) detections."""
+        noise = np.ones((len(column), 1))
+        if self._config.score_noise:
+            noise *= kalman.score_noise(detections.score[column])
+        if self._doubt:
+            noise *= kalman.hidden_noise(
+                visibility(detections.tlwh, np.ones(len(detections), bool))[column], self._doubt)
+        return noise
 
     def move(self, transform: NDArray[np.float64], calm: float = 1.0,
              doubt: float = 0.0) -> None:
@@ -257,7 +268,7 @@ class Tracker:
         """
         table, config, kept = self._table, self._config, kept or {}
         needed: NDArray[np.bool_] = detections.score >= config.high_score
-        remembered = needed & self._uncovered(detections)
+        remembered = needed & self._uncovered(boxes.edges(detections.tlwh))
         if not config.feature_interval or not needed.any():
             return Demand(needed, remembered, {})
         high = detections.select(needed)
@@ -296,12 +307,11 @@ class Tracker:
         needed[place[asked[chosen]]] = True
         return Demand(needed, remembered, late)
 
-    def _uncovered(self, detections: Detections) -> NDArray[np.bool_]:
-        """Return (N,) bool, whether what a detection looks like is its own."""
+    def _uncovered(self, edges: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return (N,) bool, whether what a detection, (5, N) edges, looks like is its own."""
         if self._config.covered_share >= 1.0:
-            return np.ones(len(detections), dtype=bool)
-        uncovered: NDArray[np.bool_] = (
-            covered(detections.tlwh) <= self._config.covered_share)
+            return np.ones(edges.shape[1], dtype=bool)
+        uncovered: NDArray[np.bool_] = covered(edges) <= self._config.covered_share
         return uncovered
 
     def describe(self, ids: Sequence[int], features: NDArray[np.float32]) -> None:

@@ -22,6 +22,7 @@ class ClassVotes:
     def __init__(self) -> None:
         """Start with no slot and no name."""
         self._code: dict[str, int] = {}
+        self._names = np.array([''], dtype=object)
         self._votes = np.zeros((0, 1), dtype=np.int64)
         self._winner = np.zeros(0, dtype=np.int64)
         self._names_limit = NAMES
@@ -52,6 +53,7 @@ class ClassVotes:
             self._names_limit = max(NAMES, 2 * (len(self._code) + len(fresh)))
         for name in dict.fromkeys(names):
             self._code.setdefault(name, len(self._code))
+        self._names = np.array([*self._code, ''], dtype=object)
         missing = len(self._code) - self._votes.shape[1]
         if missing > 0:
             self._votes = np.pad(self._votes, ((0, 0), (0, missing)))
@@ -89,8 +91,7 @@ class ClassVotes:
 
     def names(self, slots: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return (N,) str (object dtype), the majority class of (N,) slots."""
-        names = np.array([*self._code, ''], dtype=object)
-        chosen: NDArray[np.object_] = names[self._winner[slots]]
+        chosen: NDArray[np.object_] = self._names[self._winner[slots]]
         return chosen
 
     def start(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
@@ -130,6 +131,7 @@ class ClassVotes:
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Hold the N rows of :meth:`save` in slots 0 to N - 1."""
         self._code = {str(name): code for code, name in enumerate(state['names'])}
+        self._names = np.array([*self._code, ''], dtype=object)
         self._votes = np.pad(state['votes'], ((0, 0), (0, 1)))
         self._winner = state['winner'].copy()
         self._names_limit = max(NAMES, 2 * len(self._code))

@@ -13,7 +13,7 @@ def test_the_gate_holds_exactly_the_pairs_within_the_distance() -> None:
     tracks = rng.uniform([0, 0, 0.3, 5], [800, 600, 0.6, 300], (60, 4))
     state = kalman.predict(kalman.initiate(tracks), 1.0)
     measured = tracks[rng.integers(60, size=200)] * rng.normal(1, 0.05, (200, 4))
-    row, column = association.gate(state, measured)
+    row, column = association.gate(state[0], kalman.innovation_variance(state), measured)
     expected = []
     for number, z in enumerate(tracks):
         one = PaperFilter(z)
@@ -26,7 +26,8 @@ def test_the_gate_holds_exactly_the_pairs_within_the_distance() -> None:
 def test_the_gate_is_exact_far_from_the_origin() -> None:
     track = np.array([[1e6, 1e6, 0.5, 2.0]])
     state = kalman.predict(kalman.initiate(track), 1.0)
-    row, _ = association.gate(state, track + [[0, 0, 0, 0], [50, 0, 0, 0]])
+    row, _ = association.gate(
+        state[0], kalman.innovation_variance(state), track + [[0, 0, 0, 0], [50, 0, 0, 0]])
     assert row.tolist() == [0]
 
 

@@ -9,6 +9,7 @@ from scenes import Scene
 from deepsort_ros.pipeline import tracker_config
 from deepsort_ros.settings import Settings
 from deepsort_ros.tracking import association
+from deepsort_ros.tracking import boxes
 from deepsort_ros.tracking import Detections
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking import Tracker
@@ -112,8 +113,8 @@ def test_the_distance_to_a_gallery_is_the_mean_of_the_nearest_half_at_most() -> 
 
 def test_each_box_is_covered_by_the_one_that_covers_most_of_it() -> None:
     tlwh = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10], [8, 0, 2, 2], [90, 90, 5, 5]])
-    np.testing.assert_allclose(covered(tlwh), [0.5, 0.5, 1.0, 0.0])
-    assert len(covered(tlwh[:0])) == 0
+    np.testing.assert_allclose(covered(boxes.edges(tlwh)), [0.5, 0.5, 1.0, 0.0])
+    assert len(covered(boxes.edges(tlwh[:0]))) == 0
 
 
 def test_a_box_is_hidden_by_the_one_that_stands_before_it() -> None:

@@ -220,7 +220,7 @@ def test_the_size_form_equals_the_textbook_with_the_noise_of_width_and_height() 
         p = transition @ p @ transition.T + noise(x, 1 / 20, 1 / 160)
         x = transition @ x
         z = box + step * np.array([3.0, -1, 2, 0.5])
-        state = kalman.update(state, z, kalman.SIZE)
+        state = kalman.update(state, z, kalman.innovation_variance(state, kalman.SIZE))
         spread = sight @ p @ sight.T + noise(x, 1 / 20)[:4, :4]
         gain = p @ sight.T @ np.linalg.inv(spread)
         x, p = x + gain @ (z[0] - x[:4]), p - gain @ spread @ gain.T
