@@ -304,7 +304,7 @@ def test_a_model_that_comes_late_brings_its_limit():
 
 def test_a_model_of_another_feature_length_loses_no_track():
     encoder = Encoder()
-    pipeline = Pipeline(SETTINGS, encoder)
+    pipeline = Pipeline(SETTINGS.replace({'publish_features': True}), encoder)
     before = run(pipeline, (1, 2, 3))[-1].tracks
     encoder.encode = lambda image, tlwh, encoding, kept=(): np.tile(
         np.array([[0, 1, 0]], np.float32), (len(tlwh) + len(kept), 1))

@@ -267,6 +267,9 @@ def track(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | N
     totals = TrackingSummary(sequence.name, str(output), sequence.length)
     ids: set[int] = set()
     start = time.perf_counter()
+    if history is not None:
+        # It measures how alike a track's features are.
+        settings = settings.replace({'publish_features': True})
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(_opened(output))
         writer = (stack.enter_context(HistoryWriter(history, settings, encoder))

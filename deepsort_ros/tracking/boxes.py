@@ -66,7 +66,8 @@ def reported(mean: NDArray[np.float64],
     :param converted: from the filter's form to tlwh.
     """
     standing = mean.copy()
-    standing[:, 2:] = np.maximum(mean[:, 2:], SMALLEST)
+    shape = standing[:, 2:]
+    np.maximum(shape, SMALLEST, out=shape)
     return converted(standing)
 
 

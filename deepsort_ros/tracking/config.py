@@ -48,6 +48,8 @@ class TrackerConfig:
     :param reach: a track that is one image old may take a detection anywhere in its motion gate,
         though it overlaps none, if no other track wants it: fast objects in few images. It does
         not count towards ``n_init``: without an overlap, a track takes one detection more.
+    :param report_features: :class:`~deepsort_ros.tracking.tracks.Tracks` hold the newest feature
+        of each track; else they hold none, which is faster.
     :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
         images come, the less is known about the velocity of a track.
     """
@@ -71,4 +73,5 @@ class TrackerConfig:
     covered_share: float = 1.0
     rejoin: float = 0.0
     reach: bool = False
+    report_features: bool = True
     pace: float = 1.0

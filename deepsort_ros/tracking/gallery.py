@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 # Newest features that :meth:`Gallery.recent_distance` looks at.
 RECENT = 4
 
-# Features that come in between two computations of a slot's anchor, once it holds many.
+# Most features that come in between two computations of a slot's anchor.
 REFRESH = 64
 
 # Radians by which rounding may falsify an angle.
@@ -33,8 +33,8 @@ class Gallery:
         self._rings = np.zeros((0, 0, 0), dtype=np.float32)
         self._anchor = np.zeros((0, 0), dtype=np.float32)
         self._spread = np.zeros(0, dtype=np.float32)
-        # Features held, place of the next one, features since the anchor was computed.
-        self._count, self._next, self._since = np.zeros((3, 0), dtype=np.int64)
+        # Features held, place of the next one, features until the anchor is computed again.
+        self._count, self._next, self._until = np.zeros((3, 0), dtype=np.int64)
 
     @property
     def feature_length(self) -> int:
@@ -68,12 +68,14 @@ class Gallery:
         """Add row i of (N, D) unit features to slot i of N different slots; the oldest yields."""
         if not len(slots):
             return
-        if slots.max() >= len(self._count):
+        try:
+            held = self._count[slots]
+        except IndexError:
             self._reserve(int(slots.max()) + 1, self._rings.shape[1], features.shape[1])
-        held = self._count[slots]
-        deepest = int(held.max()) + 1
-        if deepest > self._rings.shape[1] < self._budget:
-            self._reserve(len(self._count), deepest, features.shape[1])
+            held = self._count[slots]
+        depth = self._rings.shape[1]
+        if depth < self._budget and held.max() >= depth:
+            self._reserve(len(self._count), depth + 1, features.shape[1])
         place = self._next[slots]
         self._rings[slots, place] = features
         self._next[slots] = (place + 1) % self._budget
@@ -83,12 +85,14 @@ class Gallery:
         if np.count_nonzero(first):
             self._anchor[slots[first]] = features[first]
             self._spread[slots[first]] = 0.0
-            self._since[slots[first]] = 0
+            self._until[slots[first]] = 2
         angle = _angle(np.einsum('nd,nd->n', self._anchor[slots], features))
         self._spread[slots] = np.maximum(self._spread[slots], angle)
-        since = self._since[slots] + 1
-        self._since[slots] = since
-        self._compute_anchor(slots[since >= np.minimum(held // 2 + 2, REFRESH)])
+        until = self._until[slots] - 1
+        self._until[slots] = until
+        due = slots[until == 0]
+        if len(due):
+            self._compute_anchor(due)
 
     def _compute_anchor(self, slots: NDArray[np.int64]) -> None:
         """Compute anchor and spread of (N,) slots, each with at least one feature."""
@@ -100,8 +104,8 @@ class Gallery:
             anchor = mean / max(math.sqrt(mean.dot(mean)), 1e-6)
             least[place] = ring.dot(anchor).min()
             self._anchor[slot] = anchor
+            self._until[slot] = min(held // 2 + 2, REFRESH)
         self._spread[slots] = _angle(least)
-        self._since[slots] = 0
 
     def _reserve(self, slots: int, depth: int, length: int) -> None:
         old_slots, old_depth, _ = self._rings.shape
@@ -111,8 +115,8 @@ class Gallery:
         if slots > old_slots:
             slots = max(slots, 2 * old_slots, 16)
             more = slots - old_slots
-            self._count, self._next, self._since = np.pad(
-                (self._count, self._next, self._since), ((0, 0), (0, more)))
+            self._count, self._next, self._until = np.pad(
+                (self._count, self._next, self._until), ((0, 0), (0, more)))
             self._spread = np.pad(self._spread, (0, more))
         rings = np.zeros((slots, depth, length), dtype=np.float32)
         anchor = np.zeros((slots, length), dtype=np.float32)
@@ -203,8 +207,11 @@ class Gallery:
         :param nearest: features of a slot, those nearest to the query but no more than half of
             them, whose mean distance is returned.
         """
+        if not len(slots):
+            return np.empty(0, dtype=np.float32)
         count = self._count[slots]
-        cosine = np.full((len(slots), count.max(initial=1)), -np.inf, dtype=np.float32)
+        cosine = np.empty((len(slots), count.max()), dtype=np.float32)
+        cosine.fill(-np.inf)
         # One product for each gallery, where it lies: to gather them all takes four times as long.
         for row, slot, held, query in zip(cosine, slots.tolist(), count.tolist(), queries):
             np.dot(self._rings[slot, :held], query, out=row[:held])
@@ -230,7 +237,7 @@ class Gallery:
         self._rings = features
         self._count = count
         self._next = count % self._budget
-        self._since = np.zeros_like(count)
+        self._until = np.zeros_like(count)
         self._anchor = np.zeros((len(count), features.shape[2]), dtype=np.float32)
         self._spread = np.zeros(len(count), dtype=np.float32)
         self._compute_anchor(count.nonzero()[0])

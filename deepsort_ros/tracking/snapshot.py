@@ -12,12 +12,13 @@ from deepsort_ros.tracking.tracks import Tracks
 from deepsort_ros.tracking.votes import ClassVotes
 
 
-def snapshot(table: TrackTable, gallery: Gallery, votes: ClassVotes, form: kalman.Form,
+def snapshot(table: TrackTable, gallery: Gallery | None, votes: ClassVotes, form: kalman.Form,
              removed_ids: NDArray[np.int64],
              state: NDArray[np.float64] | None = None) -> Tracks:
     """
     Return all tracks, those that sleep as well.
 
+    :param gallery: None: report no features.
     :param removed_ids: what to report as removed; :param state: (6, M, 4) where they are, instead
         of where the table has them.
     """
@@ -43,5 +44,6 @@ def snapshot(table: TrackTable, gallery: Gallery, votes: ClassVotes, form: kalma
         first_seen=numbers.first_seen,
         last_seen=numbers.last_seen,
         detection_index=numbers.detection_index,
-        feature=gallery.newest(table.slot),
+        feature=(np.empty((len(table), 0), dtype=np.float32) if gallery is None
+                 else gallery.newest(table.slot)),
         removed_ids=removed_ids)

@@ -355,5 +355,5 @@ class Tracker:
 
     def _report(self, removed_ids: NDArray[np.int64],
                 state: NDArray[np.float64] | None = None) -> Tracks:
-        return snapshot(
-            self._table, self._gallery, self._votes, self._form, removed_ids, state)
+        gallery = self._gallery if self._config.report_features else None
+        return snapshot(self._table, gallery, self._votes, self._form, removed_ids, state)

@@ -41,7 +41,8 @@ class Tracks:
     :param first_seen: (M,) int64, stamp of the first detection.
     :param last_seen: (M,) int64, stamp of the last matched detection.
     :param detection_index: (M,) int64, ``Detections.index`` of the match, -1 when none.
-    :param feature: (M, D) float32, newest feature of the gallery, NaN rows where there is none.
+    :param feature: (M, D) float32, newest feature of the gallery, NaN rows where there is none;
+        of length 0 without ``report_features``.
     :param removed_ids: (K,) int64, confirmed tracks that ended with this image for good; those
         that may come back (``reid_window``) are in neither list until they do or no more can.
     """
