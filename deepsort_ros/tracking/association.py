@@ -80,9 +80,7 @@ def gate(mean: NDArray[np.float64], spread: NDArray[np.float64],
         return _within(mean, weight, measurement, *among.nonzero())
     if len(mean) * len(measurement) <= TINY:
         apart = measurement - mean[:, None]
-        apart *= apart
-        apart *= weight[:, None]
-        possible = apart.sum(axis=2) <= GATE
+        possible = np.einsum('nmk,nmk,nk->nm', apart, apart, weight) <= GATE
         row, column = (possible if among is None else possible & among).nonzero()
         return row, column
     if len(mean) * len(measurement) <= SMALL:
@@ -139,9 +137,7 @@ def _within(mean: NDArray[np.float64], weight: NDArray[np.float64],
     """Return which of (P,) rows and columns are inside the gate."""
     offset = measurement.take(column, axis=0)
     offset -= mean.take(row, axis=0)
-    offset *= offset
-    offset *= weight.take(row, axis=0)
-    inside = offset.sum(axis=1) <= GATE
+    inside = np.einsum('pk,pk,pk->p', offset, offset, weight.take(row, axis=0)) <= GATE
     return row[inside], column[inside]
 
 

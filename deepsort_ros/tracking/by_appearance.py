@@ -47,11 +47,11 @@ class ByAppearance(Stage):
             matching = association.cascade(
                 self._compared_exactly(pairs, candidates, features),
                 table.time_since_update[candidates], left, limit)
-            return matching._replace(row=candidates[matching.row])
+            return Matching(candidates[matching.row], matching.column, matching.left)
         if len(pairs.row) < FEW:
             matching = association.share_out(
                 self._compared_exactly(pairs, candidates, features), left, limit)
-            return matching._replace(row=candidates[matching.row])
+            return Matching(candidates[matching.row], matching.column, matching.left)
         certain, pairs = self._certain(pairs, candidates, features)
         taken = np.zeros(len(seen.tlwh), dtype=bool)
         taken[certain.column] = True
@@ -151,7 +151,8 @@ class ByAppearance(Stage):
                 slot[far], features[column[far]], nearest)
             far = far[some > limit]
         if not many:
-            far = np.concatenate((rival.nonzero()[0], far))
+            near = rival.nonzero()[0]
+            far = np.concatenate((near, far)) if len(far) else near
         if len(far):
             distance[far] = self._gallery.distance(slot[far], features[column[far]], nearest)
             near = distance <= limit

@@ -79,7 +79,7 @@ class ByOverlap(Claims):
         if not len(row):
             return Matching(candidates[:0], left[:0], left)
         matching = association.share_out(Pairs(row, left[column], cost), left, limit)
-        return matching._replace(row=candidates[matching.row])
+        return Matching(candidates[matching.row], matching.column, matching.left)
 
     def by_overlap_alone(self, free: NDArray[np.bool_], within_age: NDArray[np.bool_],
                          recent: NDArray[np.bool_], left: NDArray[np.int64], seen: Observed,

@@ -1,6 +1,7 @@
 """The appearance gallery: the newest features of every track, in one ring-buffer tensor."""
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -11,6 +12,9 @@ RECENT = 4
 
 # Most features that come in between two computations of a slot's anchor.
 REFRESH = 64
+
+# In place of the cosine of a feature that is not held: below every cosine, and finite.
+NOTHING = -2.0
 
 # Radians by which rounding may falsify an angle.
 ANGLE_TOLERANCE = 2e-3
@@ -60,9 +64,10 @@ class Gallery:
 
     def clear(self, slots: NDArray[np.int64]) -> None:
         """Forget what (N,) slots hold, for new tracks to use them."""
-        slots = slots[slots < len(self._count)]
-        self._count[slots] = 0
-        self._next[slots] = 0
+        try:
+            self._count[slots] = self._next[slots] = 0
+        except IndexError:
+            self.clear(slots[slots < len(self._count)])
 
     def add(self, slots: NDArray[np.int64], features: NDArray[np.float32]) -> None:
         """Add row i of (N, D) unit features to slot i of N different slots; the oldest yields."""
@@ -104,7 +109,7 @@ class Gallery:
             anchor = mean / max(math.sqrt(mean.dot(mean)), 1e-6)
             least[place] = ring.dot(anchor).min()
             self._anchor[slot] = anchor
-            self._until[slot] = min(held // 2 + 2, REFRESH)
+            self._until[slot] = min(held + 1, REFRESH)
         self._spread[slots] = _angle(least)
 
     def _reserve(self, slots: int, depth: int, length: int) -> None:
@@ -195,7 +200,7 @@ class Gallery:
         steps = np.arange(1, max(RECENT, nearest) + 1)
         recent = self._rings[slots[:, None], self._next[slots][:, None] - np.minimum(steps, count)]
         cosine = np.einsum('pkd,pd->pk', recent, queries)
-        cosine[steps > count] = -np.inf
+        cosine[steps > count] = NOTHING
         return _distance(cosine, count[:, 0], nearest)
 
     def distance(self, slots: NDArray[np.int64], queries: NDArray[np.float32],
@@ -211,7 +216,7 @@ class Gallery:
             return np.empty(0, dtype=np.float32)
         count = self._count[slots]
         cosine = np.empty((len(slots), count.max()), dtype=np.float32)
-        cosine.fill(-np.inf)
+        cosine.fill(NOTHING)
         # One product for each gallery, where it lies: to gather them all takes four times as long.
         for row, slot, held, query in zip(cosine, slots.tolist(), count.tolist(), queries):
             np.dot(self._rings[slot, :held], query, out=row[:held])
@@ -254,7 +259,7 @@ class Gallery:
 def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
               nearest: int) -> NDArray[np.float32]:
     """
-    Return (P,) distances by (P, K) cosines, -inf where nothing is held; these are overwritten.
+    Return (P,) distances by (P, K) cosines, ``NOTHING`` where none is held; these are overwritten.
 
     :param count: (P,) features held, of which ``cosine`` may show the newest.
     """
@@ -264,15 +269,20 @@ def _distance(cosine: NDArray[np.float32], count: NDArray[np.int64],
     if nearest < cosine.shape[1]:
         cosine.partition(-nearest, axis=1)
         cosine = cosine[:, -nearest:]
-    if len(count) and count.min() >= 2 * nearest - 1:
-        full: NDArray[np.float32] = 1.0 - cosine.sum(axis=1) / np.float32(nearest)
-        return full
-    # Of few features no more than half: someone who turned round has two looks.
-    taken = np.minimum(nearest, (count + 1) // 2)
     cosine.sort(axis=1)
-    best = cosine[:, ::-1].cumsum(axis=1)[np.arange(len(count)), taken - 1]
-    mean: NDArray[np.float32] = 1.0 - best / taken.astype(np.float32)
+    weight = _weights(nearest).take(count, axis=0, mode='clip')[:, -cosine.shape[1]:]
+    mean: NDArray[np.float32] = 1.0 - np.einsum('pk,pk->p', cosine, weight)
     return mean
+
+
+@functools.lru_cache
+def _weights(nearest: int) -> NDArray[np.float32]:
+    """Return weights of the ``nearest`` cosines, ascending, by how many features are held."""
+    # Of few features no more than half: someone who turned round has two looks.
+    taken = np.minimum((np.arange(2 * nearest) + 1) // 2, nearest)
+    taken[0] = 1
+    chosen = np.arange(nearest) >= nearest - taken[:, None]
+    return (chosen / taken[:, None]).astype(np.float32)
 
 
 def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:

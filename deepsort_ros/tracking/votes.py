@@ -96,14 +96,15 @@ class ClassVotes:
 
     def start(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
         """Start over in (N,) slots with one vote each."""
-        missing = int(slots.max(initial=-1)) + 1 - len(self._winner)
-        if missing > 0:
-            missing = max(missing, len(self._winner))
+        try:
+            self._winner[slots] = codes
+        except IndexError:
+            missing = max(int(slots.max()) + 1 - len(self._winner), len(self._winner))
             self._votes = np.pad(self._votes, ((0, missing), (0, 0)))
             self._winner = np.pad(self._winner, (0, missing))
+            self._winner[slots] = codes
         self._votes[slots] = 0
         self._votes[slots, codes] = 1
-        self._winner[slots] = codes
 
     def vote(self, slots: NDArray[np.int64], codes: NDArray[np.int64]) -> None:
         """Add one vote to each of (N,) slots; on a tie the earlier winner stays."""
