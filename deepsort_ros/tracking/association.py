@@ -71,7 +71,8 @@ def gate(mean: NDArray[np.float64], spread: NDArray[np.float64],
     """
     Return track and detection of every pair whose squared Mahalanobis distance is in the gate.
 
-    :param mean: (N, 4) predicted; :param spread: (N, 4) :func:`~deepsort_ros.tracking.kalman.innovation_variance`.
+    :param mean: (N, 4) predicted.
+    :param spread: (N, 4) :func:`~deepsort_ros.tracking.kalman.innovation_variance`.
     :param measurement: (M, 4), in the same form.
     :param among: (N, M) bool, the pairs that are asked for; None: all.
     """

@@ -151,8 +151,8 @@ class ByAppearance(Stage):
                 slot[far], features[column[far]], nearest)
             far = far[some > limit]
         if not many:
-            near = rival.nonzero()[0]
-            far = np.concatenate((near, far)) if len(far) else near
+            compete = rival.nonzero()[0]
+            far = np.concatenate((compete, far)) if len(far) else compete
         if len(far):
             distance[far] = self._gallery.distance(slot[far], features[column[far]], nearest)
             near = distance <= limit

@@ -4,6 +4,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.tracking import boxes
+from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking.detections import Detections
 
 
@@ -32,6 +34,22 @@ def checked(detections: Detections, features: NDArray[np.float32] | None, dt: fl
                          f'{length} of the gallery')
     described, features = unit(features)
     return described, features if np.count_nonzero(described) else None
+
+
+def checked_transform(transform: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """
+    Return a transform of ``count`` tracks as an array.
+
+    :raises ValueError: of another shape than (2, 3) or (count, 2, 3), not finite, or it collapses
+        the image.
+    """
+    transform = np.asarray(transform, dtype=np.float64)
+    if transform.shape not in ((2, 3), (count, 2, 3)) or not np.isfinite(transform).all():
+        raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix, nor '
+                         f'one for each of {count} tracks')
+    if (abs(kalman.stretch(transform)) < boxes.SMALLEST).any():
+        raise ValueError(f'transform: {transform.tolist()} collapses the image')
+    return transform
 
 
 def unit(features: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:

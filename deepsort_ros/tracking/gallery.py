@@ -13,7 +13,7 @@ RECENT = 4
 # Most features that come in between two computations of a slot's anchor.
 REFRESH = 64
 
-# In place of the cosine of a feature that is not held: below every cosine, and finite.
+# The cosine of a feature that is not held: below every other, and finite.
 NOTHING = -2.0
 
 # Radians by which rounding may falsify an angle.
@@ -282,7 +282,8 @@ def _weights(nearest: int) -> NDArray[np.float32]:
     taken = np.minimum((np.arange(2 * nearest) + 1) // 2, nearest)
     taken[0] = 1
     chosen = np.arange(nearest) >= nearest - taken[:, None]
-    return (chosen / taken[:, None]).astype(np.float32)
+    weights: NDArray[np.float32] = (chosen / taken[:, None]).astype(np.float32)
+    return weights
 
 
 def _angle(cosine: NDArray[np.float32]) -> NDArray[np.float32]:

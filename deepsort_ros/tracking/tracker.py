@@ -14,6 +14,7 @@ from deepsort_ros.tracking import demand
 from deepsort_ros.tracking import kalman
 from deepsort_ros.tracking import lifecycle
 from deepsort_ros.tracking.checks import checked
+from deepsort_ros.tracking.checks import checked_transform
 from deepsort_ros.tracking.checks import unit
 from deepsort_ros.tracking.config import TrackerConfig
 from deepsort_ros.tracking.demand import Demand
@@ -53,9 +54,10 @@ class Tracker:
         self._config = config
         self._next_id = 1
         self._calm, self._doubt = 1.0, 0.0
-        self._forget()
+        self.reset()
 
-    def _forget(self) -> None:
+    def reset(self) -> None:
+        """Drop all tracks without reporting them as removed; ids go on."""
         self._table = TrackTable()
         self._gallery = Gallery(self._config.nn_budget)
         self._votes = ClassVotes()
@@ -84,10 +86,6 @@ class Tracker:
     @property
     def _pace(self) -> float:
         return self._config.pace * self._calm
-
-    def reset(self) -> None:
-        """Drop all tracks without reporting them as removed; ids go on."""
-        self._forget()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """
@@ -162,11 +160,9 @@ class Tracker:
         row, column, left, by_reach = self._matcher.match(Observed(
             detections.tlwh, measurement, classes, high, described & high, features,
             edges, boxes.edges(form.tlwh(table.kalman[0])), spread))
-        state = table.kalman.take(row, axis=1)
+        state, spread = table.kalman.take(row, axis=1), spread.take(row, axis=0)
         if self._config.score_noise or self._doubt:
             spread = kalman.innovation_variance(state, form, self._noise(detections, column))
-        else:
-            spread = spread.take(row, axis=0)
         table.kalman[:, row] = kalman.update(state, measurement[column], spread)
         table.hits[row] += 1
         if len(by_reach):
@@ -225,14 +221,9 @@ class Tracker:
             much larger (standard deviation, in shares of itself, for one hidden wholly).
         :raises ValueError: of another shape, not finite, or it collapses the image.
         """
-        transform = np.asarray(transform, dtype=np.float64)
-        if transform.shape not in ((2, 3), (len(self._table), 2, 3)) or not np.isfinite(
-                transform).all():
-            raise ValueError(f'transform: {transform.tolist()} is not a finite (2, 3) matrix, nor '
-                             f'one for each of {len(self._table)} tracks')
-        if (abs(kalman.stretch(transform)) < boxes.SMALLEST).any():
-            raise ValueError(f'transform: {transform.tolist()} collapses the image')
-        self._table.kalman[:] = kalman.move(self._table.kalman, transform, self._form)
+        table = self._table
+        table.kalman[:] = kalman.move(
+            table.kalman, checked_transform(transform, len(table)), self._form)
         self._calm, self._doubt = calm, doubt
 
     def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.object_]]:

@@ -243,8 +243,8 @@ def test_a_match_without_an_overlap_does_not_confirm() -> None:
 
 def test_of_two_that_may_have_moved_so_far_neither_is_taken() -> None:
     tracker = Tracker(TrackerConfig(reach=True, pace=6.0, **NEW))
-    for boxes in ([[500.0, 100, 30, 60]], [[600.0, 100, 30, 60], [400.0, 100, 30, 60]]):
-        tracks = tracker.update(Detections.from_arrays(boxes), None)
+    for tlwh in ([[500.0, 100, 30, 60]], [[600.0, 100, 30, 60], [400.0, 100, 30, 60]]):
+        tracks = tracker.update(Detections.from_arrays(tlwh), None)
     assert tracks.id.tolist() == [2, 3]
 
 
