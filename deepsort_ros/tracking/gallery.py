@@ -86,11 +86,12 @@ class Gallery:
         self._next[slots] = (place + 1) % self._budget
         self._count[slots] = np.minimum(held + 1, self._budget)
 
-        first = held == 0
-        if np.count_nonzero(first):
-            self._anchor[slots[first]] = features[first]
-            self._spread[slots[first]] = 0.0
-            self._until[slots[first]] = 2
+        first = (held == 0).nonzero()[0]
+        if len(first):
+            new = slots[first]
+            self._anchor[new] = features[first]
+            self._spread[new] = 0.0
+            self._until[new] = 2
         angle = _angle(np.einsum('nd,nd->n', self._anchor[slots], features))
         self._spread[slots] = np.maximum(self._spread[slots], angle)
         until = self._until[slots] - 1

@@ -32,14 +32,15 @@ def end_tracks(table: TrackTable, gallery: Gallery, config: TrackerConfig) -> ND
     table.state[confirmed] = LOST
     table.state[matched & (confirmed | (table.hits >= config.n_init))] = CONFIRMED
     overdue = table.elapsed > config.max_age + TIME_TOLERANCE
-    ended = ~matched & (tentative | overdue)
+    # Of truths, > is "and not".
+    ended = overdue | (tentative > matched)
     if not np.count_nonzero(ended):
         return np.empty(0, dtype=np.int64)
     if config.reid_window:
         put_to_sleep(table, overdue & ~tentative, gallery)
         waiting = table.elapsed <= config.max_age + config.reid_window + TIME_TOLERANCE
         ended &= (table.state != DORMANT) | ~waiting
-    removed_ids: NDArray[np.int64] = table.id[ended & ~tentative]
+    removed_ids: NDArray[np.int64] = table.id[ended > tentative]
     table.drop(ended)
     return removed_ids
 

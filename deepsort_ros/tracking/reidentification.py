@@ -25,8 +25,8 @@ from deepsort_ros.tracking.votes import ClassVotes
 def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
                config: TrackerConfig) -> None:
     """Let every track confirmed in this image that is a dormant one go on as that one."""
-    fresh = ((table.hits == config.n_init) & (table.time_since_update == 0)
-             & (table.state == CONFIRMED)).nonzero()[0]
+    fresh = ((table.hits == config.n_init) & (table.time_since_update == 0)).nonzero()[0]
+    fresh = fresh[table.state[fresh] == CONFIRMED]
     if not len(fresh) or not gallery.feature_length:
         return
     fresh = fresh[gallery.count(table.slot[fresh]) > 0]

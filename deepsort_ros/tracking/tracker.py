@@ -157,8 +157,9 @@ class Tracker:
         spread = kalman.innovation_variance(table.kalman, form)
         high = detections.score >= self._config.high_score
         edges = boxes.edges(detections.tlwh)
+        remembered = described & high
         row, column, left, by_reach = self._matcher.match(Observed(
-            detections.tlwh, measurement, classes, high, described & high, features,
+            detections.tlwh, measurement, classes, high, remembered, features,
             edges, boxes.edges(form.tlwh(table.kalman[0])), spread))
         state, spread = table.kalman.take(row, axis=1), spread.take(row, axis=0)
         if self._config.score_noise or self._doubt:
@@ -169,9 +170,8 @@ class Tracker:
             table.hits[by_reach] -= 1
         table.time_since_update[row] = 0
         table.elapsed[row] = 0.0
-        remembered = described & high
         if features is not None:
-            remembered &= self._uncovered(edges)
+            remembered = remembered & self._uncovered(edges)
         table.feature_age[row[remembered[column]]] = 0
         slot = table.slot[row]
         self._votes.vote(slot, classes[column])
