@@ -200,6 +200,9 @@ class Settings:
     reach: bool = _setting(
         True, 'a new track may take a detection that it does not overlap, within its motion '
         'gate, if no other track wants it: fast objects in few images', dynamic=True)
+    adapt_distance: bool = _setting(
+        True, 'move max_cosine_distance where the features that come show that it does not lie '
+        'between the distances of one object and those of two', dynamic=True)
     noise_rate: float = _setting(
         30.0, "image rate that the noise of the filter's velocity is meant for; with images less "
         'often a velocity is less certain; half of it counts where poses of the camera are '

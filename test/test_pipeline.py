@@ -368,3 +368,25 @@ def test_a_track_that_is_found_again_under_a_new_number_is_counted_once():
         count += result.confirmed
         ids |= set(published(result.tracks, pipeline.settings).id.tolist())
     assert (count, ids) == (1, {1})
+
+
+class Vague(Encoder):
+    """Tells objects apart by where they are, and hardly knows one again."""
+
+    def encode(self, image, tlwh, encoding, kept=()):
+        rng = np.random.default_rng(len(self.calls))
+        self.calls.append(len(tlwh))
+        blur = rng.normal(size=(len(tlwh), 64))
+        own = np.eye(64)[(tlwh[:, 0] // 100).astype(int)]
+        seen = own + 1.2 * blur / np.linalg.norm(blur, axis=1, keepdims=True)
+        return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize('adapt, words', [(True, 1), (False, 0)])
+def test_a_limit_that_moves_is_logged_once(adapt: bool, words: int, caplog) -> None:
+    pipeline = Pipeline(
+        SETTINGS.replace({'adapt_distance': adapt, 'max_cosine_distance': 0.3}), Vague())
+    run(pipeline, range(1, 60), boxes=[(10 + 100 * k, 10, 20, 40) for k in range(6)])
+    found = [record.message for record in caplog.records]
+    assert len(found) == words
+    assert all(line.startswith('max_cosine_distance 0.30 does not lie') for line in found)

@@ -40,6 +40,7 @@ def tracker_config(settings: Settings,
         covered_share=settings.covered_share,
         rejoin=settings.rejoin,
         reach=settings.reach,
+        adapt_distance=settings.adapt_distance,
         report_features=settings.publish_features,
         pace=settings.noise_rate / settings.frame_rate if settings.noise_rate else 1.0,
         feature_interval=(

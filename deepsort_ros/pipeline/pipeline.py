@@ -1,6 +1,7 @@
 """A frame's way through the parts: filter, camera, appearance, tracker, world."""
 from __future__ import annotations
 
+import logging
 import time
 
 import numpy as np
@@ -21,6 +22,9 @@ from deepsort_ros.tracking import TrackState
 from deepsort_ros.world.world import Positions
 from deepsort_ros.world.world import World
 
+_log = logging.getLogger(__name__)
+# A limit that moved by this share is logged.
+MOVED = 0.25
 # Share of the velocities' noise that is left where the motion of the camera is known: half of it
 # stands for that motion (chosen on either half of KITTI's drives, benchmark/ego_motion.py).
 FOLLOWED = 0.5
@@ -52,6 +56,7 @@ class Pipeline:
         self._configure_world()
         self._last_stamp: int | None = None
         self._updated: int | None = None
+        self._logged = False
         self.session = session
 
     @property
@@ -111,6 +116,7 @@ class Pipeline:
         if self._world is not None:
             self._world.reset()
         self._last_stamp = self._updated = None
+        self._logged = False
         self._looks.forget()
         self.session += 1
 
@@ -159,6 +165,7 @@ class Pipeline:
         start = time.perf_counter()
         tracks = self._tracker.update(detections, features, dt, frame.stamp)
         self._looks.keep(tracks)
+        self._log_limit()
         stages['track'] = time.perf_counter() - start
         positions = None
         if self._world is not None:
@@ -171,6 +178,16 @@ class Pipeline:
         return FrameResult(
             tracks, self.session, reset, crops, ignored, stages, positions, confirmed,
             self._looks.limited)
+
+    def _log_limit(self) -> None:
+        """Log once that another limit of the appearance distance is used than the one given."""
+        given, used = self._config.max_cosine_distance, self._tracker.limit
+        if not self._logged and abs(used - given) > MOVED * given:
+            self._logged = True
+            _log.warning(
+                'max_cosine_distance %.2f does not lie between the distances of one object and '
+                'of two in these images: %.2f is used; adapt_distance: false keeps it',
+                given, used)
 
     def _ahead(self, frame: Frame, dt: float, reset: bool) -> FrameResult:
         """Predict the tracks into an image without detections; only the camera is followed."""

@@ -41,7 +41,7 @@ class ByAppearance(Stage):
               seen: Observed, features: NDArray[np.float32]) -> Matching:
         """Match confirmed tracks by the smallest cosine distance inside the gate, by age."""
         table, config = self._table, self._config
-        limit = config.max_cosine_distance
+        limit = self._limit
         pairs = self._close_pairs(candidates, seen, features)
         if config.by_age:
             matching = association.cascade(
@@ -71,7 +71,7 @@ class ByAppearance(Stage):
         slot, featured = slot[row], candidates[row]
         mean, spread = self._table.kalman[0].take(featured, axis=0), seen.spread[featured]
         measured = seen.measurement[column]
-        least = self._gallery.least_cosine(slot, self._config.max_cosine_distance)
+        least = self._gallery.least_cosine(slot, self._limit)
         inside = association.narrow_gate(mean, spread, measured)
         if inside is None:
             cosine = self._gallery.toward(slot, features[column])
@@ -97,7 +97,7 @@ class ByAppearance(Stage):
         features only, and whatever else the two could do need not be compared at all.
         """
         row, column, cosine = pairs
-        limit = self._config.max_cosine_distance
+        limit = self._limit
         unmatched = limit + association.EXCESS
         # Of equal indices the last one written stays: the largest cosine.
         number, order = np.arange(len(row)), cosine.argsort()
@@ -132,7 +132,7 @@ class ByAppearance(Stage):
                           features: NDArray[np.float32]) -> Pairs:
         """Return the pairs within the appearance limit and their distances."""
         config = self._config
-        limit, nearest = config.max_cosine_distance, config.nearest_features
+        limit, nearest = self._limit, config.nearest_features
         row, column = pairs.row, pairs.column
         if not len(row):
             return Pairs(row, column, np.empty(0, dtype=np.float32))

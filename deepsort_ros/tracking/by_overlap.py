@@ -54,7 +54,7 @@ class ByOverlap(Claims):
             looked = (possible & featured).nonzero()[0]
             possible[looked] = self._gallery.distance(
                 slot[looked], seen.features[detection[looked]], self._config.nearest_features,
-            ) <= self._config.second_look * self._config.max_cosine_distance
+            ) <= self._config.second_look * self._limit
             lost = self._table.time_since_update[candidates[row]] > 1
             if self._config.feature_interval and lost.any():
                 # Those compared, or that would not have been compared had there been a feature.
@@ -148,7 +148,7 @@ class ByOverlap(Claims):
             alike = np.ones(len(row), dtype=bool)
             alike[known] = self._gallery.distance(
                 slot[known], seen.features[left[column[known]]], self._config.nearest_features,
-            ) <= self._config.max_cosine_distance
+            ) <= self._limit
             row, column = row[alike], column[alike]
         if not len(row):
             return Matching(candidates[:0], left[:0], left)

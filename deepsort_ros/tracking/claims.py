@@ -15,6 +15,12 @@ from deepsort_ros.tracking.table import CONFIRMED
 from deepsort_ros.tracking.table import DORMANT
 from deepsort_ros.tracking.table import TENTATIVE
 
+# Motion says for certain who a track goes on as where the two overlap by so much (IoU), and both
+# nothing else by more than the second.
+CERTAIN, APART = 0.5, 0.1
+# Of so many such tracks of an image the distances are computed.
+MOST = 8
+
 
 class Claims(Stage):
     """Where detections come without a feature: what needs none, and who could want it."""
@@ -90,3 +96,30 @@ class Claims(Stage):
             table.kalman, seen.tlwh[left], seen.classes[left], recent, table.elapsed)
         row[seen.described[left]] = -1
         return Matching(row[row >= 0], left[row >= 0], left[row < 0])
+
+    def known_distances(self, seen: Observed, features: NDArray[np.float32],
+                        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return (K,) distances of tracks to what is certainly theirs, and (K,) to others."""
+        table = self._table
+        recent = (table.time_since_update == 1).nonzero()[0]
+        high = seen.high.nonzero()[0]
+        if len(recent) < 2 or len(high) < 2:
+            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32)
+        row, column, cost = boxes.overlapping(
+            seen.predicted.take(recent, axis=1), seen.edges.take(high, axis=1), APART)
+        certain = ~association.rivals(row, column) & (cost <= 1.0 - CERTAIN)
+        row, column = recent[row[certain]], high[column[certain]]
+        known = (self._gallery.count(table.slot[row]) > 0) & seen.described[column]
+        row, column = row[known], column[known]
+        # The other one is the next of the same class; of the last one the first.
+        order = seen.classes[column].argsort(kind='stable')
+        row, column = row[order], column[order]
+        classes, place = seen.classes[column], np.arange(len(row))
+        after = np.where(place + 1 < classes.searchsorted(classes, side='right'),
+                         place + 1, classes.searchsorted(classes))
+        chosen = (after != place).nonzero()[0]
+        if len(chosen) > MOST:
+            chosen = chosen[np.arange(MOST) * len(chosen) // MOST]
+        slot, nearest = table.slot[row[chosen]], self._config.nearest_features
+        return (self._gallery.distance(slot, features[column[chosen]], nearest),
+                self._gallery.distance(slot, features[column[after[chosen]]], nearest))

@@ -48,6 +48,9 @@ class TrackerConfig:
     :param reach: a track that is one image old may take a detection anywhere in its motion gate,
         though it overlaps none, if no other track wants it: fast objects in few images. It does
         not count towards ``n_init``: without an overlap, a track takes one detection more.
+    :param adapt_distance: where the distances of tracks to themselves and to others show that
+        ``max_cosine_distance`` does not lie between them, use one that does
+        (:mod:`~deepsort_ros.tracking.fitting`).
     :param report_features: :class:`~deepsort_ros.tracking.tracks.Tracks` hold the newest feature
         of each track; else they hold none, which is faster.
     :param pace: time steps of the paper's camera, 30 a second, in one of ours: the less often
@@ -73,5 +76,6 @@ class TrackerConfig:
     covered_share: float = 1.0
     rejoin: float = 0.0
     reach: bool = False
+    adapt_distance: bool = False
     report_features: bool = True
     pace: float = 1.0

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.tracking.fitting import Fit
+
 # Newest features that :meth:`Gallery.recent_distance` looks at.
 RECENT = 4
 
@@ -29,11 +31,14 @@ class Gallery:
     Each slot has an anchor, a direction near all its features, and a spread, the largest angle
     between the anchor and a feature held. They rule out most slots without a look at their ring:
     no feature is closer to a query than the anchor's angle to it, less the spread.
+
+    :ivar fit: where the limit of distances belongs.
     """
 
     def __init__(self, budget: int) -> None:
         """Start empty; the feature length is that of the first features."""
         self._budget = budget
+        self.fit = Fit()
         self._rings = np.zeros((0, 0, 0), dtype=np.float32)
         self._anchor = np.zeros((0, 0), dtype=np.float32)
         self._spread = np.zeros(0, dtype=np.float32)

@@ -62,6 +62,9 @@ class Matcher(Stage):
         free = (table.state >= TENTATIVE) & (table.elapsed <= self.longest_age)
         left = seen.high.nonzero()[0]
         recent = table.time_since_update == 1
+        fit = self._gallery.fit
+        if self._config.adapt_distance and seen.features is not None and fit.due():
+            fit.take(*self._overlap.known_distances(seen, seen.features))
         compared = within_age
         stages = []
         if self._config.feature_interval:

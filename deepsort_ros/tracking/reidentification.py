@@ -38,7 +38,7 @@ def reidentify(table: TrackTable, gallery: Gallery, votes: ClassVotes,
         return
     slot, fresh_slot = table.slot[dormant], table.slot[fresh]
     mean = gallery.mean(fresh_slot)
-    limit = (config.rejoin or 1.0) * config.max_cosine_distance
+    limit = (config.rejoin or 1.0) * gallery.fit.limit(config.max_cosine_distance)
     alike = gallery.toward(slot, mean) >= gallery.least_cosine(slot, limit)[:, None]
     if config.class_gating:
         alike &= votes.winner(slot)[:, None] == votes.winner(fresh_slot)

@@ -74,6 +74,11 @@ class Stage:
         return max(self._config.max_age, 1.0) + TIME_TOLERANCE
 
     @property
+    def _limit(self) -> float:
+        """Return the largest appearance distance of a match."""
+        return self._gallery.fit.limit(self._config.max_cosine_distance)
+
+    @property
     def _classes_count(self) -> bool:
         """Return whether there is more than one class to keep apart."""
         return self._config.class_gating and self._votes.several

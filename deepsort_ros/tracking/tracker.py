@@ -39,12 +39,9 @@ class Tracker:
     """
     Multi-object tracker by motion, overlap and appearance.
 
-    Matching has three stages. Confirmed tracks match by appearance inside the motion gate, the
-    most recently seen first. Then tentative tracks and those seen in the last image match by
-    overlap. Last, where a detection or a lost track has no feature, so that appearance could
-    not speak, lost tracks match by overlap with their predicted box; with a feature for every
-    detection this stage has nothing to do and the tracker is the paper's. What else there is,
-    is an option of :class:`TrackerConfig`.
+    It is the paper's tracker, but where a detection or a lost track has no feature: there lost
+    tracks match by overlap, last of all. What else there is, is an option of
+    :class:`TrackerConfig`.
 
     Not thread-safe.
     """
@@ -100,7 +97,7 @@ class Tracker:
             'size_state': np.array(self._config.size_state),
             'features': self._gallery.held(slot, budget),
             'feature_count': self._gallery.count(slot),
-            **self._table.save(), **self._votes.save(slot)}
+            **self._gallery.fit.save(), **self._table.save(), **self._votes.save(slot)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]], config: TrackerConfig) -> Tracker:
@@ -117,9 +114,15 @@ class Tracker:
         tracker._next_id = int(state['next_id'])
         tracker._table.load(state)
         tracker._gallery.load(state['features'].copy(), state['feature_count'].copy())
+        tracker._gallery.fit.load(state)
         tracker._votes.load(state)
         tracker.configure(config)
         return tracker
+
+    @property
+    def limit(self) -> float:
+        """Largest appearance distance of a match, as it is used now."""
+        return self._gallery.fit.limit(self._config.max_cosine_distance)
 
     @property
     def feature_length(self) -> int:

@@ -16,6 +16,8 @@ from paper import VELOCITY
 
 # Largest 1 - IoU of a match with a low score.
 LOW_LIMIT = 0.5
+# Distances that are kept to fit the limit, and how many of an image.
+KEPT, MOST = 256, 8
 
 
 class PacedFilter(PaperFilter):
@@ -31,10 +33,18 @@ class PacedFilter(PaperFilter):
 class NewerTracker(PaperTracker):
     """The paper's tracker with the options ``robot`` turns on."""
 
+    def __init__(self, config) -> None:
+        super().__init__(config)
+        self.same: list[float] = []
+        self.other: list[float] = []
+        self.looked = 0
+        self.codes: dict[str, int] = {}
+
     def update(self, tlwh, classes, features, dt=1.0, score=None) -> None:
         """Take scores as well: low ones start no track, and what they look like is not asked."""
         score = np.ones(len(tlwh)) if score is None else score
         self.high = [d for d, value in enumerate(score) if value >= self.config.high_score]
+        self.given = features
         features = [row if d in self.high else None for d, row in enumerate(features)]
         super().update(tlwh, classes, features, dt)
         for track in self.tracks:
@@ -55,8 +65,10 @@ class NewerTracker(PaperTracker):
     def match(self):
         config = self.config
         alive = [t for t in self.tracks if t.elapsed <= config.max_age + 1e-3]
+        if config.adapt_distance:
+            self.learn()
         tracks, left = [t for t in alive if t.state != TENTATIVE], self.high
-        matches, _ = self.assign(tracks, left, self.appearance_cost, config.max_cosine_distance)
+        matches, _ = self.assign(tracks, left, self.appearance_cost, self.limit())
 
         def free(candidates):
             return [t for t in candidates if t not in [m for m, _ in matches]]
@@ -92,6 +104,39 @@ class NewerTracker(PaperTracker):
             matches += found
         return matches, left
 
+    def limit(self) -> float:
+        """Return the limit given, or the nearest one between distances to oneself and others."""
+        given = self.config.max_cosine_distance
+        if len(self.same) < 32:
+            return given
+        same, other = np.median(self.same[-KEPT:]), np.median(self.other[-KEPT:])
+        apart = max(other - same, 0.0)
+        return min(max(given, same + 0.3 * apart), same + 0.45 * apart)
+
+    def learn(self) -> None:
+        """Keep the distances of tracks to what must be theirs, and to what must be another's."""
+        for name in self.classes:
+            self.codes.setdefault(name, len(self.codes))
+        if all(feature is None for feature in self.given):
+            return
+        self.looked += 1
+        if len(self.same) >= KEPT and self.looked < 10:
+            return
+        self.looked = 0
+        near = [(t, d) for t in self.tracks if t.time_since_update == 1 for d in self.high
+                if self.overlap(t, d) <= 1.0 - 0.1]
+        sure = [(t, d) for t, d in near if self.overlap(t, d) <= 0.5 and not self.silent(t, d)
+                and sum(t is other for other, _ in near) == sum(d == o for _, o in near) == 1]
+        pairs = []
+        for name in sorted({self.classes[d] for _, d in sure}, key=self.codes.get):
+            alike = [(t, d) for t, d in sure if self.classes[d] == name]
+            pairs += [(t, d, alike[(k + 1) % len(alike)][1])
+                      for k, (t, d) in enumerate(alike) if len(alike) > 1]
+        if len(pairs) > MOST:
+            pairs = [pairs[k * len(pairs) // MOST] for k in range(MOST)]
+        self.same += [self.distance(t, d) for t, d, _ in pairs]
+        self.other += [self.distance(t, d) for t, _, d in pairs]
+
     def other_class_cost(self, track, detection) -> float:
         if self.allowed(track, detection):
             return np.inf
@@ -100,7 +145,7 @@ class NewerTracker(PaperTracker):
     def reached(self, tracks, detections):
         pairs = [(t, d) for t in tracks for d in detections
                  if self.allowed(t, d) and self.reach(t, d) <= GATE
-                 and (self.silent(t, d) or self.distance(t, d) <= self.config.max_cosine_distance)]
+                 and (self.silent(t, d) or self.distance(t, d) <= self.limit())]
         return [(t, d) for t, d in pairs
                 if sum(t is other for other, _ in pairs) == sum(d == o for _, o in pairs) == 1]
 
@@ -128,7 +173,7 @@ class NewerTracker(PaperTracker):
         return self.distance(track, detection)
 
     def overlap_and_looks_cost(self, track, detection) -> float:
-        limit = self.config.second_look * self.config.max_cosine_distance
+        limit = self.config.second_look * self.limit()
         if not self.silent(track, detection) and self.distance(track, detection) > limit:
             return np.inf
         return self.overlap_cost(track, detection)
@@ -159,7 +204,7 @@ class NewerTracker(PaperTracker):
         found, _ = self.assign(lost, list(range(len(fresh))), lambda old, k: (
             self.mean_distance(old.features, means[k] / np.linalg.norm(means[k]))
             if not config.class_gating or old.class_id == fresh[k].class_id else np.inf),
-            config.rejoin * config.max_cosine_distance)
+            config.rejoin * self.limit())
         for old, k in found:
             new = fresh[k]
             old.filter, old.state, old.elapsed = new.filter, new.state, new.elapsed
