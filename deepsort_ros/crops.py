@@ -37,6 +37,7 @@ class CropSummary:
 
     :param sequences: read; :param identities: folders; :param crops: images.
     :param notes: what was strange about the sequences, a sentence each.
+    :param damage: what of them could not be read, empty when all was.
     """
 
     output: str
@@ -44,6 +45,7 @@ class CropSummary:
     identities: int = 0
     crops: int = 0
     notes: list[str] = field(default_factory=list)
+    damage: str = ''
 
 
 def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height: float = 0.0,
@@ -79,8 +81,9 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
             rows = truth.rows(frame.number)
             if (frame.number - 1) % every or rows.start == rows.stop:
                 continue
-            image = frame.load()
-            assert image is not None, 'the sequence has images'
+            image = frame.shown()
+            if image is None:
+                continue
             ids, tlwh = base + truth.id[rows], truth.tlwh[rows]
             wanted = (tlwh[:, 3] >= min_height) & (truth.visibility[rows] >= min_visibility)
             wanted &= counts[rows]
@@ -101,6 +104,7 @@ def write_crops(sequences: Many[Path], output: Path, every: int = 1, min_height:
                 progress(frame.number, sequence.length)
         base = highest
         summary.notes += sequence.remarks()
+        summary.damage = '; '.join(text for text in (summary.damage, sequence.damage) if text)
         summary.sequences += 1
     if not summary.crops:
         raise MotFileError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from deepsort_ros.blank import Blank
 from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.pipeline.selection import Scale
 from deepsort_ros.ros.frames import Tracked
@@ -27,7 +28,7 @@ class Doubts:
         """Know nothing yet."""
         self._settings = settings
         self._evidence = StampEvidence(settings.detections_delay)
-        self._scale, self._places = Scale(), Places()
+        self._scale, self._places, self._blank = Scale(), Places(), Blank()
         #: Of the images, for :func:`deepsort_ros.ros.frames.track_pair`.
         self.samples = Samples()
         self._unstamped = Counter[str]()
@@ -56,6 +57,8 @@ class Doubts:
             self._tracked += 1
             self._scale.take(found.score)
         self._places.take(found, tracked.size)
+        if tracked.frame.image is not None and self._settings.appearance != 'off':
+            self._blank.take(tracked.frame.image, tracked.frame.stamp / NANOSECONDS)
         if tracked.image_error is not None:
             self._unreadable += 1
             self._error = self._error or tracked.image_error
@@ -78,8 +81,8 @@ class Doubts:
         if self._tracked and not self._boxes:
             found.append(f'none of {self._tracked} detections messages has a box')
         found += [text for text in (
-            self._scale.words(self._settings), self._places.changes(), self.samples.words())
-            if text]
+            self._scale.words(self._settings), self._places.changes(), self.samples.words(),
+            self._blank.words()) if text]
         if canvas := self._places.problem():
             found.append(canvas)
         elif self._boxes and self._outside > MOST_OUTSIDE * self._boxes:

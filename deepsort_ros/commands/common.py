@@ -209,6 +209,13 @@ def left_out(ignored: Mapping[str, int], total: int, ids: int, settings: Setting
     return []
 
 
+def damaged(damage: str) -> int:
+    """Return the exit code of what was read in part: 1, and say on stderr what was not; or 0."""
+    if damage:
+        print(f'deepsort: {damage}', file=sys.stderr)
+    return int(bool(damage))
+
+
 def outcome(summary: Any, output: Path) -> int:
     """Return the exit code of a tracking run; say on stderr why it is not 0."""
     if summary.interrupted:
@@ -217,6 +224,5 @@ def outcome(summary: Any, output: Path) -> int:
     if summary.encoder_error:
         print(f'deepsort: the appearance network failed, tracked on by motion alone: '
               f'{summary.encoder_error}', file=sys.stderr)
-    if summary.damage:
-        print(f'deepsort: {summary.damage}', file=sys.stderr)
-    return 1 if summary.interrupted or summary.encoder_error or summary.damage else 0
+    partly = damaged(summary.damage)
+    return 1 if summary.interrupted or summary.encoder_error else partly

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import damaged
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
@@ -54,4 +55,4 @@ def run(args: argparse.Namespace) -> int:
     print_summary(summary, args.json, f'{summary.output}: {summary.crops} crops of '
                   f'{summary.identities} identities')
     say(summary.notes)
-    return 0
+    return damaged(summary.damage)

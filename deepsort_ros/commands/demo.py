@@ -9,6 +9,7 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_model
+from deepsort_ros.commands.common import damaged
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.paths import check_folder
@@ -71,9 +72,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'deepsort: {summary.dropped} of {summary.frames + summary.dropped} images were '
               f'dropped: the node tracks {summary.frames_per_second:g} images per second; a lower '
               '--rate, or none, drops none', file=sys.stderr)
-    if summary.damage:
-        print(f'deepsort: {summary.damage}', file=sys.stderr)
-    return int(bool(summary.damage))
+    return damaged(summary.damage)
 
 
 def _drive(args: argparse.Namespace) -> int:

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_first_frame
 from deepsort_ros.commands.common import add_json
+from deepsort_ros.commands.common import damaged
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
@@ -63,6 +63,4 @@ def run(args: argparse.Namespace) -> int:
     print_summary(summary, args.json,
                   f'{output}: {summary.frames} frames at {summary.frame_rate:g} Hz')
     say(sequence.remarks())
-    if summary.damage:
-        print(f'deepsort: {summary.damage}', file=sys.stderr)
-    return int(bool(summary.damage))
+    return damaged(summary.damage)

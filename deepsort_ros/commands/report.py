@@ -8,6 +8,7 @@ from typing import Any
 from deepsort_ros.commands.common import add_command
 from deepsort_ros.commands.common import add_json
 from deepsort_ros.commands.common import add_pairing
+from deepsort_ros.commands.common import damaged
 from deepsort_ros.commands.common import print_summary
 from deepsort_ros.commands.common import progress_bar
 from deepsort_ros.commands.common import say
@@ -64,4 +65,4 @@ def run(args: argparse.Namespace) -> int:
     print_summary(summary, args.json, (
         f'{output}: {summary.switches} identity switches, {summary.tracks} tracks, '
         f'{summary.pictures} pictures, {summary.bytes / 1e6:.1f} MB'))
-    return 0
+    return damaged(sequence.damage if sequence else '')

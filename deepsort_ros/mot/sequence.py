@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepsort_ros.blank import Blank
 from deepsort_ros.mot.folder import read_folder
 from deepsort_ros.mot.footage import Footage
 from deepsort_ros.mot.footage import open_footage
@@ -63,6 +64,13 @@ class SequenceFrame:
     time: float | None = None
     skipped: bool = False
 
+    def shown(self) -> Image | None:
+        """Return the image; None where there is none that can be read, which is counted."""
+        try:
+            return self.load()
+        except MotFileError:
+            return None
+
 
 @dataclass(frozen=True)
 class Sequence:
@@ -84,7 +92,8 @@ class Sequence:
     :param cut_off: images of a folder whose end is missing, as far as they were loaded.
     :param unreadable: those that are missing or no images.
     :param sizes: (width, height) of the images that were loaded -> the first such frame.
-    :param samples: what is known of their 16-bit samples.
+    :param samples: what is known of their 16-bit samples; :param blank: whether they show
+        anything.
     """
 
     name: str
@@ -104,6 +113,7 @@ class Sequence:
     unreadable: set[Path] = field(default_factory=set, compare=False)
     sizes: dict[tuple[int, int], int] = field(default_factory=dict, compare=False)
     samples: Samples = field(default_factory=Samples, compare=False)
+    blank: Blank = field(default_factory=Blank, compare=False)
 
     @property
     def has_images(self) -> bool:
@@ -120,11 +130,11 @@ class Sequence:
         """Return in one sentence what could not be read, once it was; else an empty text."""
         found = []
         if self.unreadable:
-            found.append(f'{min(self.unreadable)}: missing or not an image, and '
-                         f'{len(self.unreadable) - 1} others; these frames were tracked by motion')
+            found.append(f'{min(self.unreadable)}{_others(self.unreadable)}: missing or not an '
+                         'image, nothing is known of how objects look there')
         if self.cut_off:
-            found.append(f'{min(self.cut_off)}: the end of the image is missing, and of '
-                         f'{len(self.cut_off) - 1} others; what is there of them was used')
+            found.append(f'{min(self.cut_off)}{_others(self.cut_off)}: the end of the image is '
+                         'missing, what is there was used')
         if found:
             return '; '.join(found)
         return self.footage.damage() if self.footage is not None else ''
@@ -144,9 +154,8 @@ class Sequence:
             found.append(f'{self.path}: images of {len(seen)} sizes ({sizes}): boxes must '
                          'be pixels of their own image, and ids change where the size does')
         samples = self.samples if self.footage is None else self.footage.samples
-        if words := samples.words():
-            found.append(f'{self.path}: {words}')
-        return found
+        return found + [f'{self.path}: {words}' for words in (samples.words(), self.blank.words())
+                        if words]
 
     def frames(self) -> Iterator[SequenceFrame]:
         """
@@ -156,25 +165,34 @@ class Sequence:
         """
         if self.footage is not None:
             for number, (load, time) in enumerate(self.footage.frames(), 1):
-                yield SequenceFrame(number, load, self._detected(number), time,
-                                    number in self.skipped)
+                yield self._frame(number, load, time)
             return
         for number in range(1, self.length + 1):
-            yield SequenceFrame(number, partial(self._image, number), self._detected(number),
-                                self.times[number - 1] if self.times else None,
-                                number in self.skipped)
+            yield self._frame(number, partial(self._image, number),
+                              self.times[number - 1] if self.times else None)
+
+    def _frame(self, number: int, load: Callable[[], Image | None],
+               time: float | None) -> SequenceFrame:
+        def watched() -> Image | None:
+            image = load()
+            if image is not None:
+                self.blank.take(image, number / self.frame_rate if time is None else time)
+            return image
+
+        return SequenceFrame(
+            number, watched, self._detected(number), time, number in self.skipped)
 
     def loaded(self) -> Iterator[tuple[SequenceFrame, Image | None]]:
         """
         Yield the frames with their images, which a thread decodes ahead.
 
-        :raises MotFileError: an image cannot be read.
+        The image is None where there is none that can be read.
         """
         frames = self.frames()
 
         def load() -> tuple[SequenceFrame, Image | None] | None:
             frame = next(frames, None)
-            return None if frame is None else (frame, frame.load())
+            return None if frame is None else (frame, frame.shown())
 
         # One thread: a video is decoded in order.
         with ThreadPoolExecutor(1) as pool:
@@ -200,6 +218,11 @@ class Sequence:
             self.cut_off.add(path)
         self.sizes.setdefault((image.shape[1], image.shape[0]), number)
         return self.samples.eight_bit(image)
+
+
+def _others(paths: set[Path]) -> str:
+    more = len(paths) - 1
+    return f' and {more} other{"s" * (more > 1)}' if more else ''
 
 
 def _is_cut_off(path: Path) -> bool:

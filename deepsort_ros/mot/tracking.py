@@ -177,21 +177,13 @@ def _input(frame: SequenceFrame, settings: Settings, encoder: AppearanceEncoder 
            poses: Poses | None = None) -> Frame:
     stored = isinstance(encoder, StoredFeatures)
     shown = encoder is not None and not stored and settings.appearance != 'off'
-    image = _shown(frame) if shown or settings.camera_motion == 'flow' else None
+    image = frame.shown() if shown or settings.camera_motion == 'flow' else None
     if isinstance(encoder, StoredFeatures):
         encoder.seek(frame.number)
         image = np.empty((0, 0, 3), dtype=np.uint8) if image is None else image
     return Frame(frame_stamp(frame.number, settings.frame_rate, frame.time),
                  None if frame.skipped else frame.detections, image,
                  view=None if poses is None else poses.view(frame.number))
-
-
-def _shown(frame: SequenceFrame) -> NDArray[np.uint8] | None:
-    """Return the image of a frame; None where it cannot be read, which the sequence counts."""
-    try:
-        return frame.load()
-    except MotFileError:
-        return None
 
 
 def track_frames(sequence: Sequence, settings: Settings, encoder: AppearanceEncoder | None,

@@ -127,15 +127,20 @@ def render(sequence: Sequence, results: History, output: Path, truth: MotTable |
     :param trail: length of the trails in images, 0 draws none.
     :param max_width: wider images are reduced, 0 keeps every size.
     :param progress: called with (frames done, frames in all).
+    Frames without an image that can be read are black.
+
     :raises MotFileError: the sequence has no images, or is shorter than the results.
     """
     results.check_length(sequence.length)
+    if not sequence.has_images or not all(sequence.size):
+        raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')
+    width, height = sequence.size
     trails = Trails(trail)
     count = 0
     with VideoWriter(output, sequence.frame_rate, max_width, sequence.varies) as writer:
         for frame, image in sequence.loaded():
             if image is None:
-                raise MotFileError(f'{sequence.path}: the sequence has no images to draw on')
+                image = np.zeros((height, width, 3), np.uint8)
             if truth is not None:
                 rows = truth.rows(frame.number)
                 image = draw_truth(image, truth.tlwh[rows][truth.confidence[rows] != 0])

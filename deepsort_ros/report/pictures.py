@@ -21,6 +21,8 @@ Image = NDArray[np.uint8]
 CROP_HEIGHT, STRIP_WIDTH, MARGIN = 280, 480, 0.4
 CROP_ASPECT = 0.9
 QUALITY = 82
+# What is not known of an image.
+GREY = 128
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ def pictures(sequence: Sequence, tracks: History, crops: Items[Crop], strip: Ite
     Boxes of the tracks are drawn in their colours, in a crop only its ids and, thin and white, the
     truth. Every frame is decoded at most once.
 
+    Frames without an image that can be read are grey.
+
     :param progress: called with (frames done, frames in all).
-    :raises MotFileError: an image cannot be read.
     """
     by_frame: dict[int, list[int]] = {frame: [] for frame in strip}
     for index, crop in enumerate(crops):
@@ -52,8 +55,9 @@ def pictures(sequence: Sequence, tracks: History, crops: Items[Crop], strip: Ite
     for frame in sequence.frames():
         if frame.number not in by_frame:
             continue
-        image = frame.load()
-        assert image is not None, 'a sequence with images'
+        image = frame.shown()
+        if image is None:
+            image = np.full((*sequence.size[::-1], 3), GREY, np.uint8)
         rows = tracks.rows(frame.number)
         shown = tracks.id[rows], tracks.state[rows], tracks.tlwh[rows]
         for index in by_frame[frame.number]:
@@ -77,7 +81,7 @@ def _cut(image: Image, crop: Crop, shown: Shown) -> Image:
     matrix = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
     size = round(wide * scale), CROP_HEIGHT
     part = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_AREA if scale < 1
-                          else cv2.INTER_LINEAR, borderValue=(128, 128, 128))
+                          else cv2.INTER_LINEAR, borderValue=(GREY,) * 3)
     move = np.array([x, y, 0, 0])
     chosen = np.isin(shown[0], crop.ids)
     ids, states, tlwh = (values[chosen] for values in shown)

@@ -82,6 +82,13 @@ def smaller_later(message):
     return message
 
 
+def black(message):
+    message = copy.deepcopy(message)
+    if isinstance(message, Image):
+        message.data = bytes(len(message.data))
+    return message
+
+
 def of_camera(message, name):
     message = copy.deepcopy(message)
     message.header.frame_id = name
@@ -115,6 +122,15 @@ def test_what_is_strange_about_messages_is_said(
     assert main(['bag', str(tmp_path / 'in'), str(tmp_path / 'out'), '--appearance', 'off',
                  '--set', 'sync_tolerance=0.06']) == code
     assert says in capsys.readouterr().err
+
+
+def test_images_of_one_colour_are_said_where_looks_count(messages, tmp_path, capsys):
+    bags.write_messages(tmp_path / 'in', [black(one) for one in messages])
+    for mode, says in (('off', False), ('on_demand', True)):
+        assert main(['bag', str(tmp_path / 'in'), str(tmp_path / mode), '--appearance', mode,
+                     '--engine', 'onnxruntime']) == 0
+        said = '4 of 4 images that were looked at are of one colour (black)'
+        assert (said in capsys.readouterr().err) == says
 
 
 def test_nothing_is_strange_about_messages_in_order(messages, tmp_path, capsys):

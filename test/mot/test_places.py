@@ -3,6 +3,7 @@ import bz2
 import gzip
 import lzma
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -199,12 +200,46 @@ def test_missing_images_are_tracked_by_motion_and_reported(
                  'camera_motion=flow', '--appearance', 'off']
     assert main(arguments) == 1
     err = capsys.readouterr().err
-    assert '000005.jpg: missing or not an image, and 1 others; these frames were tracked' in err
+    assert '000005.jpg and 1 other: missing or not an image' in err
     assert read_table(tmp_path / 'r.txt', TableKind.RESULTS).last_frame == 12
     for path in images[2:]:
         path.unlink(missing_ok=True)
     assert main(['track', str(sequence_folder), '--output', str(tmp_path / 'r.txt')]) == 2
     assert '10 of 12 images are missing' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('lost', ([0, 1], [4, 6, 7], [10, 11]))
+def test_results_are_drawn_on_a_folder_with_gaps(
+        sequence_folder: Path, tmp_path: Path, capsys, lost) -> None:
+    images = sorted((sequence_folder / 'img1').iterdir())
+    for index in lost:
+        images[index].unlink()
+    (tmp_path / 'r.txt').write_text(''.join(
+        f'{frame},1,{frame},2,20,20,1,-1,-1,-1\n' for frame in range(1, 13)))
+    code = main(['render', str(sequence_folder), str(tmp_path / 'r.txt'), '--output',
+                 str(tmp_path / 'v.mp4')])
+    err = capsys.readouterr().err
+    assert code == 1 and f'{images[lost[0]].name} and {len(lost) - 1} other' in err
+    film = [frame.load() for frame in open_sequence(
+        tmp_path / 'v.mp4', with_detections=False).frames()]
+    assert len(film) == 12
+    assert [int(image[-8:].max()) < 40 for image in film] == [i in lost for i in range(12)]
+
+
+def test_crops_and_a_report_are_made_of_a_folder_with_gaps(
+        sequence_folder: Path, tmp_path: Path, capsys) -> None:
+    (sequence_folder / 'img1' / '000005.jpg').unlink()
+    shutil.copy(sequence_folder / 'gt' / 'gt.txt', tmp_path / 'r.txt')
+    for command in (
+            ['crops', sequence_folder, '--output', tmp_path / 'crops', '--every', 1,
+             '--min-height', 1],
+            ['report', tmp_path / 'r.txt', '--gt', sequence_folder, '--output',
+             tmp_path / 'page.html']):
+        assert main([str(word) for word in command]) == 1
+        assert '000005.jpg: missing or not an image' in capsys.readouterr().err
+    assert {path.name.split('_')[2] for path in (tmp_path / 'crops').rglob('*.jpg')} == {
+        f'{frame:06d}' for frame in range(1, 13) if frame != 5}
+    assert (tmp_path / 'page.html').stat().st_size
 
 
 def test_images_of_another_size_than_the_description_says_are_told(

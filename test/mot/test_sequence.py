@@ -269,7 +269,7 @@ def test_an_image_that_is_cut_off_is_used_and_reported(
     code = main(['render', str(sequence_folder), str(tmp_path / 'none.txt'), '--output',
                  str(tmp_path / 'v.mp4')])
     err = capsys.readouterr().err.splitlines()[-1]
-    assert code == 1 and '000003.jpg: the end of the image is missing, and of 1 other' in err
+    assert code == 1 and '000003.jpg and 1 other: the end of the image is missing' in err
     assert open_footage(tmp_path / 'v.mp4').length == 12
 
 

@@ -11,7 +11,8 @@ PACKAGE = ROOT / 'deepsort_ros'
 
 # From the bottom up: a room may import itself and the rooms named.
 CORE = ('tracking',)
-PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'canvas', 'samples', 'pipeline')
+PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'canvas', 'samples',
+            'blank', 'pipeline')
 FILES = (*PIPELINE, 'mot')
 NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
 ALL = (*NODE, 'parameter_files', 'bags', 'report', 'scene', 'commands', 'crops', 'demo',
@@ -27,6 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'kept_crops': (),
     'canvas': (),
     'samples': (),
+    'blank': (),
     'children': (),
     'pipeline': PIPELINE,
     'reid': ('resources', 'settings'),

@@ -215,6 +215,23 @@ def resized(bench: Bench) -> None:
     assert (array.image_width, array.image_height, len(array.tracks[0].feature)) == (80, 30, 128)
 
 
+@fault('images of one colour')
+def dark(bench: Bench) -> None:
+    def send(image):
+        bench.tracking.stamp += 10**9
+        bench.tracking.track(boxes=BOXES, image=image)
+    said = 'images are of one colour (black)'
+
+    def inject():
+        for _ in range(5):
+            send(np.zeros((48, 64, 3), np.uint8))
+    bench.grown('inputs', 'image_blank', inject, 0)
+    bench.tracking.status('inputs', lambda s: said in s.message)
+    send(None)
+    bench.tracking.status('inputs', lambda s: said not in s.message)
+    assert bench.log().count(said) == 1
+
+
 def ignored(reason: str, boxes, scores=None, count: int = 1) -> Callable[[Bench], None]:
     def inject(bench: Bench) -> None:
         bench.grown('tracking', f'ignored_{reason}',

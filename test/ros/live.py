@@ -223,7 +223,9 @@ class Tracking:
         self.stamp = 10**9
 
     def picture(self):
-        return np.full((48, 64, 3), 90, np.uint8)
+        image = np.full((48, 64, 3), 90, np.uint8)
+        image[0, 0] = 0  # one colour alone would be a problem
+        return image
 
     def send(self, stamp: int, boxes=((10, 10, 8, 16),), image=None, scores=None,
              changes=None) -> Header:

@@ -22,7 +22,10 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
+from deepsort_ros.blank import Blank
+from deepsort_ros.pipeline import Frame
 from deepsort_ros.pipeline import FrameResult
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.health.places import Places
 from deepsort_ros.ros.health.results import Results
 from deepsort_ros.ros.pairing import PairingCounts
@@ -45,7 +48,7 @@ DROPPED = {
 # Signs of problems that keep tracks from coming: these are logged too.
 LASTING = ('no image for', 'no detections for', 'none have had the same stamp',
            'since the start was used', 'no track was ever confirmed', 'several cameras mix',
-           'detections are pixels of', 'images changed from')
+           'detections are pixels of', 'images changed from', 'images are of one colour')
 # Detections that are never meant to be ignored.
 IGNORED = {
     'invalid': 'ignored: box or score is NaN or infinite, or the box has no area',
@@ -133,6 +136,7 @@ class Monitor:
     other_frame: int = 0
     results: Results = field(default_factory=Results)
     places: Places = field(default_factory=Places)
+    blank: Blank = field(default_factory=Blank)
     lasting: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -175,6 +179,12 @@ class Monitor:
             self.tracks = tracks
             self.crops += crops
             self.ignored.update(ignored)
+
+    def looked(self, frame: Frame, mode: str) -> None:
+        """Look whether the image shows anything, if looks count (``appearance``)."""
+        with self._lock:
+            if frame.image is not None and mode != 'off':
+                self.blank.take(frame.image, frame.stamp / NANOSECONDS)
 
     def judged(self, detections: Detections | None, result: FrameResult, settings: Settings,
                size: tuple[int, int]) -> bool:
@@ -261,6 +271,8 @@ class Monitor:
         if self.image_errors != self._errors_before:
             self._errors_before = self.image_errors
             warnings.append(f'images cannot be read ({self.last_image_error})')
+        if now.appearance_mode != 'off' and (blank := self.blank.problem()):
+            warnings.append(blank)
         rates = ', '.join(f'{name} {entry.rate:.1f} Hz' for name, entry in self.inputs.items())
         values: dict[str, Any] = {}
         for name, entry in self.inputs.items():
@@ -269,7 +281,7 @@ class Monitor:
                            f'{name}_unstamped': entry.unstamped})
         values.update({f'pairing_{k}': v for k, v in asdict(now.pairing).items()})
         values.update(pairing_waiting=now.waiting_pairs, image_errors=self.image_errors,
-                      other_frame=self.other_frame)
+                      image_blank=self.blank.count, other_frame=self.other_frame)
         self._note_lasting(warnings)
         return _status(now, 'inputs', errors, warnings, rates, values)
 

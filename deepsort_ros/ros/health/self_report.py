@@ -95,6 +95,7 @@ class SelfReport:
             self._bits = samples.bits
             if words := samples.words():
                 self._node.get_logger().warning(f'{self._topics()["image"]}: {words}')
+        self.monitor.looked(tracked.frame, settings.appearance)
         if tracked.image_error:
             self.monitor.image_error(tracked.image_error)
             self._log.warn('image', f'image not readable, tracked by motion and overlap alone: '

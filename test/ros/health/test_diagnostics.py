@@ -1,9 +1,12 @@
 """Diagnostics say in words what is wrong, and OK only when nothing is."""
 import dataclasses
 
+import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from deepsort_ros.pipeline import Frame
+from deepsort_ros.pipeline import NANOSECONDS
 from deepsort_ros.ros.health.diagnostics import DROPPED
 from deepsort_ros.ros.health.diagnostics import Monitor
 from deepsort_ros.ros.health.diagnostics import Situation
@@ -44,6 +47,29 @@ def test_a_running_node_is_ok_and_says_how_fast_it_is(clock):
     assert statuses['inputs'].message == 'image 10.0 Hz, detections 10.0 Hz'
     assert statuses['inputs'].name == 'front/tracker: inputs'
     assert statuses['appearance'].message == 'always on CPU'
+
+
+def test_images_of_one_colour_are_told_while_looks_count(clock):
+    monitor = Monitor()
+    situation = running(monitor, clock, 6)
+    for second in range(5):
+        monitor.looked(Frame(second * NANOSECONDS, None, np.zeros((48, 64, 3), np.uint8)),
+                       'always')
+    inputs = report(monitor, situation)['inputs']
+    assert inputs.level == DiagnosticStatus.WARN
+    assert inputs.message.startswith('images are of one colour (black) for 4 s')
+    assert values(inputs)['image_blank'] == '5'
+    assert list(monitor.lasting) == ['images are of one colour']  # what is logged, once
+    off = dataclasses.replace(situation, appearance_mode='off')
+    assert report(monitor, off)['inputs'].level == DiagnosticStatus.OK
+
+
+def test_images_are_not_looked_at_where_looks_do_not_count():
+    monitor = Monitor()
+    for second in range(5):
+        monitor.looked(Frame(second * NANOSECONDS, None, np.zeros((48, 64, 3), np.uint8)), 'off')
+        monitor.looked(Frame(second * NANOSECONDS, None, None), 'always')
+    assert monitor.blank.count == 0
 
 
 @pytest.mark.parametrize('publishers, words', [
