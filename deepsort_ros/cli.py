@@ -30,6 +30,7 @@ from deepsort_ros.commands import sample
 from deepsort_ros.commands import track
 from deepsort_ros.commands import train
 from deepsort_ros.commands.values import Parser
+from deepsort_ros.version import add_version
 
 COMMANDS = (track, bag, bags, diff, evaluate, reproduce, report, render, sample, train,
             evaluate_reid, export, fetch_model, crops, demo, doctor, info)
@@ -44,6 +45,7 @@ def build_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(
         prog='deepsort', description='Multi-object tracking with DeepSORT, without a robot.')
+    add_version(parser)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for command in COMMANDS:
         command.add(commands)

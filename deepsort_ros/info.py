@@ -59,6 +59,8 @@ def as_text(content: dict[str, Any], indent: str = '') -> str:
     lines = []
     for name, value in content.items():
         if isinstance(value, dict):
+            if not value:
+                continue
             lines += [f'{indent}{name}:', as_text(value, indent + '  ')]
         else:
             shown = (f'{value:.6g}' if isinstance(value, float) else

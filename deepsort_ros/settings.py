@@ -59,7 +59,7 @@ class Settings:
         0, 'index of the Ascend or GPU device', minimum=0, maximum=1023)
     model: str = _setting(
         'bundled', 'appearance model: "bundled", "hub" (the published one, once "deepsort '
-        'fetch-model hub" has got it), or the path of a .ckpt, .mindir or .onnx')
+        'fetch-model hub" has got it), or the path of a .ckpt, .mindir, .onnx or .xml')
     engine: str = _setting(
         'auto', 'what runs the model; auto: MindSpore for .ckpt and .mindir, onnxruntime for '
         '.onnx; onnxruntime also runs .ckpt, mindspore_lite also .mindir',

@@ -12,6 +12,7 @@ from deepsort_ros.mot.folder import read_folder
 from deepsort_ros.mot.sequence import open_sequence
 from deepsort_ros.scene.scene import SceneConfig
 from deepsort_ros.scene.scene import write_scene
+from deepsort_ros.version import version
 
 
 @pytest.fixture(scope='module')
@@ -151,6 +152,26 @@ def test_images_of_12_bits_in_16_are_reported_and_as_bright_as_they_are(
     assert bright.remarks() == []
     code, _, err = run(capsys, 'crops', wide, '--output', tmp_path / 'c')
     assert code == 0 and '16-bit samples use 12 bits' in err
+
+
+def test_lost_tracks_of_a_history_may_be_anywhere(scene: Path, tmp_path: Path, capsys) -> None:
+    history = tmp_path / 'h.csv'
+    assert run(capsys, 'track', scene, '--appearance', 'off', '--output', tmp_path / 'r.txt',
+               '--history', history)[0] == 0
+    first, columns, *rows = history.read_text().splitlines()
+    for state, doubted in (('lost', False), ('confirmed', True)):
+        beside = [f'{1 + step % 15},{1000 + step},{state},5000,10,20,40,,,,,'
+                  for step in range(len(rows))]
+        (tmp_path / 'more.csv').write_text('\n'.join((first, columns, *rows, *beside)) + '\n')
+        code, _, err = run(capsys, 'render', scene, tmp_path / 'more.csv', '--output',
+                           tmp_path / 'v.mp4')
+        assert code == 0 and ('lie outside the images' in err) == doubted
+
+
+def test_the_version_is_printed(capsys) -> None:
+    with pytest.raises(SystemExit, match='0'):
+        main(['--version'])
+    assert capsys.readouterr().out == f'deepsort {version()}\n'
 
 
 def test_boxes_of_the_letterbox_of_a_network_are_reported(

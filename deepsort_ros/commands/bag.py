@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     add_world_topics(parser)
     parser.add_argument('--bag-version', type=int, choices=(8, 9), metavar='N',
                         help='version of the new bag: 8 for Humble, 9 for later distributions; '
-                        'default: what this one reads')
+                        'default: what ROS here reads')
     add_settings(parser)
     add_json(parser)
 

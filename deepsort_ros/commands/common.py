@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ PRESETS = {'robot': 'config/tracker.yaml', 'reference': 'config/reference.yaml',
            'mot16': 'config/mot16.yaml'}
 # Share of the detections left out that is worth a word.
 MOST = 0.9
+# Characters in a line of a description: the epilog keeps its lines, and so does this.
+WIDTH = 79
 Progress = Callable[[int, int], None]
 
 
@@ -36,7 +39,8 @@ def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], in
                 details: str, example: str) -> argparse.ArgumentParser:
     """Add a subcommand, its help ending with an example, and return its parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=f'{summary[0].upper()}{summary[1:]}. {details}'.strip(),
+        name, help=summary, description=textwrap.fill(
+            f'{summary[0].upper()}{summary[1:]}. {details}'.strip(), WIDTH),
         epilog=f'example:\n  {example}', formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.set_defaults(run=run, parser=parser)
     return parser
@@ -45,7 +49,7 @@ def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], in
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose settings, for :func:`resolve_settings`."""
     group = parser.add_argument_group(
-        'settings', 'later ones win: --preset, --params, the single ones, --set')
+        'settings', 'in this order, later ones win: --preset, --params, single options, --set')
     group.add_argument('--preset', choices=tuple(PRESETS),
                        help='robot: the defaults of the node; reference: the paper; mot16: the '
                        'published evaluation')
@@ -60,8 +64,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: Any) -> None:
     """Add the options that choose model, engine and device; None where they are not given."""
     parser.add_argument(
-        '--model', help='appearance model: "bundled", "hub", or the path of a .ckpt, .mindir or '
-        '.onnx')
+        '--model', help='appearance model: "bundled", "hub", or the path of a .ckpt, .mindir, '
+        '.onnx or .xml (OpenVINO)')
     parser.add_argument('--engine', choices=SPECS['engine'].choices,
                         help='what runs the model (default: auto)')
     parser.add_argument('--device', choices=SPECS['device'].choices,

@@ -19,7 +19,7 @@ from deepsort_ros.commands.values import whole
 def add(commands: Any) -> None:
     """Add the command."""
     parser = add_command(
-        commands, 'crops', run, 'cut the people of MOTChallenge truth out',
+        commands, 'crops', run, 'cut out the people of a MOTChallenge truth',
         'Writes a folder for each identity, files named as in Market-1501 with the sequence as '
         'camera: data for train and evaluate-reid.',
         'deepsort crops MOT16-02 MOT16-09 --output out/crops --every 10')

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
                         help='truths, then results')
     parser.add_argument('--compare', type=Path, nargs='+', metavar='OTHER', default=[],
                         help='other results of the same sequences (files, or one folder): show '
-                        'both and what the others have more or less')
+                        'both and their differences')
     add_pairing(parser)
     parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
                         help='which boxes count (default: from the truth; MOT17 has the rules '
@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     style = parser.add_mutually_exclusive_group()
     for name in ('json', 'csv', 'markdown'):
         style.add_argument(f'--{name}', dest='style', action='store_const', const=name,
-                           help=f'print {name}')
+                           help=f'print {name.replace("json", "JSON").replace("csv", "CSV")}')
     parser.set_defaults(style='text')
 
 

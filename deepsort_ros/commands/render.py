@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from deepsort_ros.mot.table import read_table
     from deepsort_ros.mot.table import TableKind
     from deepsort_ros.mot.video import render
+    from deepsort_ros.tracking import TrackState
     if args.truth is None and args.truth_first_frame != 1:
         raise SettingError('--truth-first-frame: has no effect without --truth')
     results = read_history(args.results, args.first_frame)
@@ -53,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
              else None)
     sequence = open_sequence(args.sequence, with_detections=False)
     say(sequence.notes)
-    say(doubt_places(args.results, results.tlwh, sequence.size))
+    # Lost tracks of a history may be predicted to anywhere.
+    say(doubt_places(args.results, results.tlwh[results.state != TrackState.LOST],
+                     sequence.size))
     output = args.output or Path(f'{sequence.name}.mp4')
     check_files({'the sequence': args.sequence, 'the results': args.results,
                  '--truth': args.truth}, {'the video': output})

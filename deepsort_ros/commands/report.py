@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     parser.add_argument('--rules', choices=('MOT15', 'MOT16', 'MOT20'),
                         help='which boxes count (default: from the truth)')
     parser.add_argument('--no-images', action='store_true',
-                        help='leave pictures out, where they must not be passed on')
+                        help='leave out pictures, in a page for others')
     parser.add_argument('--output', type=Path, metavar='FILE', help='default: NAME.html here')
     add_json(parser)
 

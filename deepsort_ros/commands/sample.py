@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     parser.add_argument('--people', type=whole(1, 1000), default=8, metavar='N',
                         help='how many walk (default: 8)')
     parser.add_argument('--seed', type=whole(0), default=7, metavar='N',
-                        help='of everything random (default: 7)')
+                        help='seed of everything random (default: 7)')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace the scene of an earlier run in the folder')
     add_json(parser)

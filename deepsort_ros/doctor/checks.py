@@ -244,7 +244,7 @@ def model(name: str = 'bundled') -> Check:
         text = str(error)
         return Check('model', 'error', text if name in text else f'{name}: {text}', (
             'install deepsort_ros again' if name == 'bundled' else
-            'give the path of a .ckpt, .mindir or .onnx of a network, or "bundled"'))
+            'give the path of a .ckpt, .mindir, .onnx or .xml of a network, or "bundled"'))
     size = f'{found.feature_size}-d' if found.feature_size else 'features of unknown length'
     return Check('model', 'ok', f'{name}, {size}, sha256 {found.sha256[:12]}')
 

@@ -76,36 +76,36 @@ class TrainConfig:
         choices=tuple(RECIPES))
     steps: int = _option(6000, 'optimizer steps of the whole run', 1)
     half_size_steps: int = _option(
-        0, 'of each cycle, the first that see crops of half the size, a quarter of the arithmetic',
-        0)
+        0, 'first steps of each cycle that see crops of half the size (a quarter of the work)', 0)
     cycles: int = _option(
-        1, 'equal parts of the run, each with the whole course of learning rates', 1)
+        1, 'equal parts of the run; the learning rate starts again with each', 1)
     identities: int = _option(16, 'identities per batch', 2)
     crops: int = _option(4, 'crops of each identity in a batch', 2)
     held_out: int = _option(150, 'last identities kept for the test, never trained on', 0)
-    learning_rate: float | None = _option(None, 'its peak; that of the recipe without')
-    warmup_steps: int = _option(100, 'of a rate that rises linearly (default recipe)', 0)
+    learning_rate: float | None = _option(
+        None, 'highest learning rate (default: that of the recipe)')
+    warmup_steps: int = _option(100, 'steps while the rate rises (recipe default)', 0)
     weight_decay: float = _option(5e-4, 'L2 penalty of weights, not of biases and norms', 0)
     dropout: float = _option(0.4, 'share of the flattened activations dropped', 0)
-    seed: int = _option(1, 'of everything random', 0)
+    seed: int = _option(1, 'seed of everything random', 0)
     pretrained: str | None = _option(
-        None, 'checkpoint to start from, all of it trained on: bundled, hub, or a path')
+        None, 'checkpoint to start from: bundled, hub, or a path; all its weights are trained')
     teacher: tuple[str, ...] = _option(
         (), 'stronger networks to learn from, ONNX (.onnx) or OpenVINO (.xml): the similarities '
         'of their features of the crops, computed once and kept in the output folder',
         several=True)
-    teacher_weight: float = _option(1.0, 'of what the teachers say, beside identities', 0)
+    teacher_weight: float = _option(1.0, 'weight of the losses from the teachers', 0)
     identity_weight: float = _option(
-        1.0, 'of the losses of identities; 0 learns from the teachers alone', 0)
+        1.0, 'weight of the losses from identities; 0 learns from the teachers alone', 0)
     save_every: int = _option(100, 'steps between two states to resume from', 1)
     evaluate_every: int = _option(
         0, 'steps between two tests on the held-out identities, for scores.csv; 0: no test', 0)
     precision: str = _option(
-        'auto', 'of convolutions; auto is fp16 on Ascend, fp32 elsewhere',
+        'auto', 'precision of convolutions; auto is fp16 on Ascend, fp32 elsewhere',
         choices=('auto', 'fp32', 'fp16'))
-    device: str = _option('auto', 'the first of Ascend, GPU, CPU that works, or one of them',
+    device: str = _option('auto', 'where; auto takes the first of Ascend, GPU, CPU that works',
                           choices=('auto', 'Ascend', 'GPU', 'CPU'))
-    device_id: int = _option(0, 'which of them', 0)
+    device_id: int = _option(0, 'index of the device', 0)
     distribute: bool = False
     resume: bool = False
 

@@ -30,7 +30,7 @@ def _gap(pair: Pair, switch: Switch) -> str:
     frames = int(pair.truth.frame[switch.truth_after] - pair.truth.frame[switch.truth_before]) - 1
     if not frames:
         return 'From one frame to the next.'
-    return f'Not found for {frames} frame{"s" if frames > 1 else ""} between.'
+    return f'Not found for {frames} frame{"s" if frames > 1 else ""} in between.'
 
 
 def _hidden(pair: Pair, switch: Switch) -> str:

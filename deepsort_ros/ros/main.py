@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 
 from deepsort_ros.children import end_children
+from deepsort_ros.version import add_version
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A compressed image of some kilobytes can claim a thousand million pixels; these are 200 MB.
@@ -61,27 +62,6 @@ class Stop:
         leave(0)  # the main thread hangs in foreign code
 
 
-class Version(argparse.Action):
-    """Print the version of the package."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
-        """Look it up only now."""
-        print(f'{parser.prog} {version()}')
-        parser.exit()
-
-
-def version() -> str:
-    """Return the version of the package."""
-    from importlib import metadata
-    try:
-        return metadata.version('deepsort_ros')
-    except metadata.PackageNotFoundError:  # built by colcon
-        from xml.etree import ElementTree
-
-        from deepsort_ros.resources import share_path
-        return ElementTree.parse(share_path('package.xml')).findtext('version', 'unknown')
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of what is not for ROS."""
     parser = argparse.ArgumentParser(
@@ -90,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
             'after --ros-args: "-r image:=/camera/image_raw" names a topic, "-p max_age:=2.0" '
             'sets a parameter, "--params-file FILE" many. "ros2 param describe /tracker max_age" '
             'and docs/parameters.md explain them.'), allow_abbrev=False)
-    parser.add_argument('--version', action=Version, nargs=0, help='print the version and exit')
+    add_version(parser)
     return parser
 
 

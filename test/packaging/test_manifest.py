@@ -74,4 +74,4 @@ def test_requirements_name_every_imported_package():
 @pytest.mark.parametrize('name', FILES)
 def test_every_requirement_is_pinned(name):
     for line in requirements(name):
-        assert re.fullmatch(r'[\w.-]+==[\w.]+(; python_version [<>]=? "[\d.]+")?', line)
+        assert re.fullmatch(r'[\w.-]+==[\w.]+(; python_(full_)?version [<>]=? "[\d.]+")?', line)

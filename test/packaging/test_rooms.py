@@ -14,7 +14,7 @@ CORE = ('tracking',)
 PIPELINE = (*CORE, 'world', 'settings', 'motion', 'kept_crops', 'canvas', 'samples',
             'blank', 'pipeline')
 FILES = (*PIPELINE, 'mot')
-NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'children', 'ros')
+NODE = (*FILES, 'reid', 'serving', 'msg', 'resources', 'version', 'children', 'ros')
 ALL = (*NODE, 'parameter_files', 'bags', 'report', 'scene', 'commands', 'crops', 'demo',
        'drive_demo', 'doctor', 'info', 'cli')
 ROOMS: dict[str, tuple[str, ...]] = {
@@ -24,6 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'settings': (),
     'parameter_files': ('settings',),
     'resources': (),
+    'version': ('resources',),
     'motion': (),
     'kept_crops': (),
     'canvas': (),

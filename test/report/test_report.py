@@ -59,7 +59,7 @@ def test_switches_are_those_that_the_score_counts(swapped: Pair) -> None:
 def test_a_switch_is_explained(swapped: Pair) -> None:
     found = match(swapped)
     words = dict(zip((s.truth_id for s in found.switches), explain(swapped, found, None)))
-    assert words[1] == ('Not found for 1 frame between. Id 5 is on truth 2 now. '
+    assert words[1] == ('Not found for 1 frame in between. Id 5 is on truth 2 now. '
                         'Id 6 was on truth 2 before.')
     assert words[2].startswith('From one frame to the next. Id 6 is on truth 1 now.')
 
@@ -75,7 +75,7 @@ def test_a_covered_person_and_an_ended_id_are_named(tmp_path: Path) -> None:
     (tmp_path / 'r.txt').write_text(''.join(results))
     pair = find_pairs([tmp_path / 't.txt', tmp_path / 'r.txt'])[0]
     assert explain(pair, match(pair), None) == [
-        'Not found for 3 frames between. Truth 2 overlaps up to 100 % of it (frame 5). '
+        'Not found for 3 frames in between. Truth 2 overlaps up to 100 % of it (frame 5). '
         'Id 1 had ended. Id 9 is new.']
 
 
