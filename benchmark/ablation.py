@@ -74,6 +74,7 @@ STAGES: dict[str, dict[str, Any]] = {
     'without noise_rate': {'noise_rate': 0.0},
     'without nearest_features': {'nearest_features': 1},
     'with cascade': {'cascade': True},
+    'without lost_ratio': {'lost_ratio': 1.0},
     'without second_look': {'second_look': 0.0},
     'without reach': {'reach': False},
     'without low scores': {'low_confidence': 0.5},

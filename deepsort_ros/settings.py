@@ -185,6 +185,10 @@ class Settings:
     cascade: bool = _setting(
         False, 'tracks seen more recently choose first (the paper); else tracks of all ages share '
         'the detections out at the least total cost', dynamic=True)
+    lost_ratio: float = _setting(
+        0.8, 'a lost track takes a detection by appearance only if their distance is below this '
+        'share of the next smallest of either; 1: however alike others are (the paper)',
+        minimum=0.1, maximum=1.0, dynamic=True)
     second_look: float = _setting(
         1.33, 'largest appearance distance of a match by overlap, in shares of '
         'max_cosine_distance; lost tracks then match by overlap as well, and no track takes a '

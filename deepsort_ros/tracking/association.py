@@ -136,10 +136,19 @@ def _within(mean: NDArray[np.float64], weight: NDArray[np.float64],
             measurement: NDArray[np.float64], row: Indices, column: Indices,
             ) -> tuple[Indices, Indices]:
     """Return which of (P,) rows and columns are inside the gate."""
+    admitted = inside(mean, weight, measurement, row, column)
+    return row[admitted], column[admitted]
+
+
+def inside(mean: NDArray[np.float64], weight: NDArray[np.float64],
+           measurement: NDArray[np.float64], row: Indices, column: Indices,
+           ) -> NDArray[np.bool_]:
+    """Return (P,) bool, which of (P,) rows and columns :func:`gate` admits; weight: 1 / spread."""
     offset = measurement.take(column, axis=0)
     offset -= mean.take(row, axis=0)
-    inside = np.einsum('pk,pk,pk->p', offset, offset, weight.take(row, axis=0)) <= GATE
-    return row[inside], column[inside]
+    square: NDArray[np.float64] = np.einsum(
+        'pk,pk,pk->p', offset, offset, weight.take(row, axis=0))
+    return square <= GATE
 
 
 def assign(cost: NDArray[np.float64], limit: float) -> Matching:

@@ -16,6 +16,11 @@ from deepsort_ros.tracking.association import Matching
 from deepsort_ros.tracking.association import Pairs
 from deepsort_ros.tracking.stage import Observed
 from deepsort_ros.tracking.stage import Stage
+from deepsort_ros.tracking.stage import TIME_TOLERANCE
+
+# Steps of the paper's camera, a fifth of a second, up to which motion still tells where a lost
+# track is, and matches by appearance are as often right as those of tracks just seen.
+BRIEF = 6.0
 
 # So few pairs are compared at once, whether they need to be or not.
 FEW = 64
@@ -44,21 +49,74 @@ class ByAppearance(Stage):
         limit = self._limit
         pairs = self._close_pairs(candidates, seen, features)
         if config.by_age:
-            matching = association.cascade(
+            row, column, left = association.cascade(
                 self._compared_exactly(pairs, candidates, features),
                 table.time_since_update[candidates], left, limit)
-            return Matching(candidates[matching.row], matching.column, matching.left)
-        if len(pairs.row) < FEW:
-            matching = association.share_out(
+        elif len(pairs.row) < FEW:
+            row, column, left = association.share_out(
                 self._compared_exactly(pairs, candidates, features), left, limit)
-            return Matching(candidates[matching.row], matching.column, matching.left)
-        certain, pairs = self._certain(pairs, candidates, features)
-        taken = np.zeros(len(seen.tlwh), dtype=bool)
-        taken[certain.column] = True
-        matching = association.share_out(
-            self._compared_exactly(pairs, candidates, features), left[~taken[left]], limit)
-        return Matching(candidates[np.concatenate((certain.row, matching.row))],
-                        np.concatenate((certain.column, matching.column)), matching.left)
+        else:
+            certain, pairs = self._certain(pairs, candidates, features)
+            taken = np.zeros(len(seen.tlwh), dtype=bool)
+            taken[certain.column] = True
+            row, column, left = association.share_out(
+                self._compared_exactly(pairs, candidates, features), left[~taken[left]], limit)
+            row = np.concatenate((certain.row, row))
+            column = np.concatenate((certain.column, column))
+        row = candidates[row]
+        if config.lost_ratio < 1.0:
+            unclear = self._unclear(row, column, candidates, seen, features)
+            if len(unclear):
+                left = np.sort(np.concatenate((left, column[unclear])))
+                row, column = np.delete(row, unclear), np.delete(column, unclear)
+        return Matching(row, column, left)
+
+    def _unclear(self, row: NDArray[np.int64], column: NDArray[np.int64],
+                 candidates: NDArray[np.int64], seen: Observed,
+                 features: NDArray[np.float32]) -> NDArray[np.int64]:
+        """
+        Return which matches of lost tracks are not clear.
+
+        The gate of a track that is lost for long admits much of the image, and some stranger
+        there is within the limit. So its match must be closer than every other pair of the track
+        and of the detection, by a ratio: the test by which Lowe (IJCV 2004, section 7.1) tells
+        matches from chance.
+
+        :param row: (K,) of the matches; :param column: (K,) detection.
+        """
+        table, config, gallery = self._table, self._config, self._gallery
+        lost: NDArray[np.int64] = (
+            table.elapsed.take(row) * config.pace > BRIEF + TIME_TOLERANCE).nonzero()[0]
+        if not len(lost):
+            return lost
+        own, taken = row[lost], column[lost]
+        apart = gallery.distance(table.slot[own], features[taken], config.nearest_features)
+        # The other detections of each track, then the other tracks of each detection.
+        described = seen.described.nonzero()[0]
+        known = candidates[gallery.count(table.slot[candidates]) > 0]
+        slot = table.slot[known]
+        least = gallery.least_cosine(slot, max(float(apart.max()), 0.0) / config.lost_ratio)
+        first, other = (gallery.toward(table.slot[own], features[described])
+                        >= least[known.searchsorted(own)][:, None]).nonzero()
+        another, second = (gallery.toward(slot, features[taken]) >= least[:, None]).nonzero()
+        match = np.concatenate((first, second))
+        row = np.concatenate((own[first], known[another]))
+        column = np.concatenate((described[other], taken[second]))
+        # Each match was found twice itself.
+        rival: NDArray[np.int64] = (
+            (row != own[match]) | (column != taken[match])).nonzero()[0]
+        rival = rival[association.inside(
+            table.kalman[0], 1.0 / seen.spread, seen.measurement, row[rival], column[rival])]
+        if self._classes_count:
+            rival = rival[self._of_class(table.slot[row[rival]], seen.classes[column[rival]])]
+        if not len(rival):
+            return rival
+        away = gallery.distance(
+            table.slot[row[rival]], features[column[rival]], config.nearest_features)
+        match = match[rival]
+        unclear: NDArray[np.int64] = lost[np.unique(
+            match[apart[match] >= np.float32(config.lost_ratio) * away])]
+        return unclear
 
     def _close_pairs(self, candidates: NDArray[np.int64], seen: Observed,
                      features: NDArray[np.float32]) -> Possible:

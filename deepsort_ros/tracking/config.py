@@ -38,6 +38,9 @@ class TrackerConfig:
         the nearest ones, but no more than half; 1: to the nearest.
     :param by_age: tracks seen more recently choose first (the cascade); else tracks of all ages
         share the detections out at the least total cost.
+    :param lost_ratio: a match by appearance of a track that was lost for more than a fifth of a
+        second counts only if their distance is below this share of that of every other pair of
+        either inside the gate; above 0; 1: it counts however alike others are.
     :param second_look: largest appearance distance of a match by overlap, in shares of
         ``max_cosine_distance``; lost tracks then match by overlap as well, and tracks that do
         not look like a detection no longer do. 0: appearance has no say in overlap.
@@ -72,6 +75,7 @@ class TrackerConfig:
     size_state: bool = False
     nearest_features: int = 1
     by_age: bool = True
+    lost_ratio: float = 1.0
     second_look: float = 0.0
     covered_share: float = 1.0
     rejoin: float = 0.0

@@ -68,7 +68,10 @@ class NewerTracker(PaperTracker):
         if config.adapt_distance:
             self.learn()
         tracks, left = [t for t in alive if t.state != TENTATIVE], self.high
-        matches, _ = self.assign(tracks, left, self.appearance_cost, self.limit())
+        cost = {(t, d): self.appearance_cost(t, d) for t in tracks for d in left}
+        matches, _ = self.assign(
+            tracks, left, lambda t, d: cost[t, d], self.limit())
+        matches = [(t, d) for t, d in matches if self.is_clear(t, d, cost)]
 
         def free(candidates):
             return [t for t in candidates if t not in [m for m, _ in matches]]
@@ -136,6 +139,14 @@ class NewerTracker(PaperTracker):
             pairs = [pairs[k * len(pairs) // MOST] for k in range(MOST)]
         self.same += [self.distance(t, d) for t, d, _ in pairs]
         self.other += [self.distance(t, d) for t, _, d in pairs]
+
+    def is_clear(self, track, detection, cost) -> bool:
+        """Return whether no other pair is about as good, if the track is lost for long."""
+        ratio = self.config.lost_ratio
+        if ratio >= 1 or track.elapsed * self.config.pace <= 6 + 1e-3:
+            return True
+        others = [value for (t, d), value in cost.items() if (t is track) != (d == detection)]
+        return all(cost[track, detection] < ratio * value for value in others)
 
     def other_class_cost(self, track, detection) -> float:
         if self.allowed(track, detection):

@@ -31,7 +31,8 @@ SCENES = {
 
 
 @pytest.mark.parametrize('more', [{}, {'rejoin': 0.67}, {'reach': True},
-                                  {'rejoin': 1.0, 'reach': True, 'class_gating': True}])
+                                  {'rejoin': 1.0, 'reach': True, 'class_gating': True},
+                                  {'lost_ratio': 0.8}, {'lost_ratio': 0.8, 'pace': 3.0}])
 @pytest.mark.parametrize('share', [1.0, 0.6, 0.0])
 @pytest.mark.parametrize('scene', SCENES)
 def test_same_ids_and_boxes_as_with_loops(scene: str, share: float, more: dict) -> None:
@@ -211,6 +212,52 @@ def test_a_track_confirmed_elsewhere_is_the_lost_one_it_looks_like() -> None:
         tracker = Tracker(TrackerConfig(rejoin=rejoin, **NEW))
         seen(tracker, 100.0, RED, 4)
         assert seen(tracker, 900.0, look, 3).id.tolist() == ids
+
+
+def look(away: float) -> np.ndarray:
+    """Return a feature at a cosine distance from RED."""
+    return np.array([1 - away, np.sqrt(1 - (1 - away) ** 2), 0, 0], dtype=np.float32)
+
+
+def found_again(ratio: float, *looks: np.ndarray, gone: int = 20, beside: object = None,
+                away: float = 50.0) -> bool:
+    """Return whether a track of RED, lost for some images, takes one of these looks."""
+    tracker = Tracker(TrackerConfig(lost_ratio=ratio, **NEW))
+    others = [] if beside is None else [beside]
+    near = [165.0, 100.0, 40.0, 100.0]
+
+    def show(boxes: list[list[float]], features: list[np.ndarray]):
+        boxes, features = boxes + [near] * len(others), features + others
+        return tracker.update(Detections.from_arrays(np.reshape(boxes, (-1, 4))),
+                              np.array(features) if features else None)
+
+    for _ in range(5):
+        show([[100.0, 100.0, 40.0, 100.0]], [RED])
+    for _ in range(gone):
+        show([], [])
+    places = [[100.0 + away, 100.0, 40.0, 100.0], [100.0 - away, 100.0, 40.0, 100.0]]
+    tracks = show(places[:len(looks)], list(looks))
+    return bool(tracks.time_since_update[tracks.id == 1] == 0)
+
+
+@pytest.mark.parametrize('ratio, second, found', [
+    (1.0, 0.11, True), (0.8, 0.11, False), (0.8, 0.14, True), (0.8, 0.24, True),
+    (0.4, 0.24, False)])
+def test_a_lost_track_takes_nobody_where_two_look_alike(ratio, second, found) -> None:
+    assert found_again(ratio, look(0.1))
+    assert found_again(ratio, look(0.1), look(second)) == found
+    assert found_again(ratio, look(second), look(0.1)) == found
+
+
+def test_a_lost_track_takes_nobody_who_looks_like_another_track() -> None:
+    assert found_again(0.8, look(0.1), beside=BLUE)
+    assert found_again(1.0, look(0.1), beside=look(0.02))
+    assert not found_again(0.8, look(0.1), beside=look(0.02))
+
+
+def test_a_track_that_was_lost_for_a_moment_goes_where_motion_takes_it() -> None:
+    assert found_again(0.8, look(0.1), look(0.11), gone=5, away=25.0)
+    assert not found_again(0.8, look(0.1), look(0.11), gone=6, away=25.0)
 
 
 @pytest.mark.parametrize('looks', [True, False], ids=['with features', 'without'])
