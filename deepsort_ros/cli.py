@@ -6,7 +6,9 @@ done; 1: failed or interrupted; 2: what was given is not acceptable, said in one
 """
 from __future__ import annotations
 
+import argparse
 import errno
+import logging
 import os
 import signal
 import sys
@@ -66,9 +68,26 @@ def _text(error: Exception) -> str:
     return str(error)
 
 
+class _Notes(logging.Handler):
+    """Prints what the library warns of as the commands print their notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        print(f'deepsort: note: {record.getMessage()}', file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = build_parser().parse_args(argv)
+    library, notes = logging.getLogger('deepsort_ros'), _Notes(logging.WARNING)
+    library.addHandler(notes)
+    try:
+        return _run(args)
+    finally:
+        library.removeHandler(notes)
+
+
+def _run(args: argparse.Namespace) -> int:
     # Both signals end the process in order; MindSpore also turns Ctrl-C into SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

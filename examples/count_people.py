@@ -6,6 +6,7 @@ Count the people who cross a line, and measure how long they stay in a zone, on 
 person is where the box stands: in the middle of its lower edge. ``in`` counts crossings from the
 left of the line (seen from its first point) to its right. Publishes ``counts`` as JSON.
 """
+import argparse
 import json
 from contextlib import suppress
 
@@ -92,6 +93,7 @@ class Counter(Node):
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__).parse_known_args()  # for --help
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(Counter())

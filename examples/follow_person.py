@@ -5,6 +5,7 @@ Follow the nearest person: turns ``tracks`` (with ``world`` on) and ``odom`` int
 It keeps to one person, stays 1.2 m away, and stops when no one is there. It looks out for nothing
 else: keep the emergency stop within reach.
 """
+import argparse
 import cmath
 from contextlib import suppress
 
@@ -54,6 +55,7 @@ class Follower(Node):
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__).parse_known_args()  # for --help
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(Follower())

@@ -5,6 +5,7 @@ Detect people with OpenCV's built-in HOG detector: turns ``image`` into ``detect
 It needs no model and no GPU, so that a webcam alone shows tracks. It finds upright people of 90
 pixels and more, slowly; take a real detector for a robot.
 """
+import argparse
 from contextlib import suppress
 
 import rclpy
@@ -37,6 +38,7 @@ class HogDetector(Node):
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__).parse_known_args()  # for --help
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(HogDetector())

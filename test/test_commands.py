@@ -1,5 +1,6 @@
 """What the commands say of inputs that are in order and yet not what was meant."""
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -166,6 +167,17 @@ def test_lost_tracks_of_a_history_may_be_anywhere(scene: Path, tmp_path: Path, c
         code, _, err = run(capsys, 'render', scene, tmp_path / 'more.csv', '--output',
                            tmp_path / 'v.mp4')
         assert code == 0 and ('lie outside the images' in err) == doubted
+
+
+def test_warnings_of_the_library_are_notes(monkeypatch, capsys) -> None:
+    def describe(path: Path) -> dict[str, str]:
+        logging.getLogger('deepsort_ros.somewhere').warning('%s is odd', path)
+        return {'kind': 'nothing'}
+
+    monkeypatch.setattr('deepsort_ros.info.describe', describe)
+    for _ in range(2):
+        assert run(capsys, 'info', 'it') == (0, 'kind: nothing\n', 'deepsort: note: it is odd\n')
+    assert logging.getLogger('deepsort_ros').handlers == []
 
 
 def test_the_version_is_printed(capsys) -> None:

@@ -55,6 +55,14 @@ def start(domain):
             process.kill()
 
 
+@pytest.mark.parametrize('name', [path.name for path in sorted(EXAMPLES.glob('*.py'))])
+def test_an_example_says_what_it_is_for(name):
+    done = subprocess.run([sys.executable, str(EXAMPLES / name), '--help'], capture_output=True,
+                          text=True, check=True, timeout=live.WAIT)
+    assert done.stdout.startswith(f'usage: {name}')
+    assert any(f'``{topic}``' in done.stdout for topic in ('image', 'tracks'))
+
+
 def walk(seconds, x, removed=(), number=1):
     """Return the tracks of an image: a person whose box is 20 x 40 and stands at (x, 100)."""
     message = TrackArray(header=Header(stamp=time_message(round(seconds * 1e9))), session=5)
