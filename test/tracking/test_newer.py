@@ -220,9 +220,9 @@ def look(away: float) -> np.ndarray:
 
 
 def found_again(ratio: float, *looks: np.ndarray, gone: int = 20, beside: object = None,
-                away: float = 50.0) -> bool:
-    """Return whether a track of RED, lost for some images, takes one of these looks."""
-    tracker = Tracker(TrackerConfig(lost_ratio=ratio, **NEW))
+                away: float = 50.0, own: np.ndarray = RED, by_age: bool = False) -> bool:
+    """Return whether a track of one look, lost for some images, takes one of these looks."""
+    tracker = Tracker(TrackerConfig(lost_ratio=ratio, **{**NEW, 'by_age': by_age}))
     others = [] if beside is None else [beside]
     near = [165.0, 100.0, 40.0, 100.0]
 
@@ -232,7 +232,7 @@ def found_again(ratio: float, *looks: np.ndarray, gone: int = 20, beside: object
                               np.array(features) if features else None)
 
     for _ in range(5):
-        show([[100.0, 100.0, 40.0, 100.0]], [RED])
+        show([[100.0, 100.0, 40.0, 100.0]], [own])
     for _ in range(gone):
         show([], [])
     places = [[100.0 + away, 100.0, 40.0, 100.0], [100.0 - away, 100.0, 40.0, 100.0]]
@@ -244,15 +244,23 @@ def found_again(ratio: float, *looks: np.ndarray, gone: int = 20, beside: object
     (1.0, 0.11, True), (0.8, 0.11, False), (0.8, 0.14, True), (0.8, 0.24, True),
     (0.4, 0.24, False)])
 def test_a_lost_track_takes_nobody_where_two_look_alike(ratio, second, found) -> None:
-    assert found_again(ratio, look(0.1))
-    assert found_again(ratio, look(0.1), look(second)) == found
-    assert found_again(ratio, look(second), look(0.1)) == found
+    for by_age in (False, True):
+        assert found_again(ratio, look(0.1), by_age=by_age)
+        assert found_again(ratio, look(0.1), look(second), by_age=by_age) == found
+        assert found_again(ratio, look(second), look(0.1), by_age=by_age) == found
 
 
 def test_a_lost_track_takes_nobody_who_looks_like_another_track() -> None:
     assert found_again(0.8, look(0.1), beside=BLUE)
     assert found_again(1.0, look(0.1), beside=look(0.02))
     assert not found_again(0.8, look(0.1), beside=look(0.02))
+
+
+def test_a_lost_track_takes_who_looks_exactly_the_same() -> None:
+    # By rounding, some are closer to themselves than at no distance.
+    looks = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32)
+    for one in looks / np.linalg.norm(looks, axis=1, keepdims=True):
+        assert found_again(0.8, one, own=one)
 
 
 def test_a_track_that_was_lost_for_a_moment_goes_where_motion_takes_it() -> None:
