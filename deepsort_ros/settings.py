@@ -133,8 +133,8 @@ class Settings:
         5.0, 'a confirmed track unseen for longer is removed', unit='s', minimum=0.0,
         maximum=3600.0, dynamic=True)
     n_init: int = _setting(
-        3, 'consecutive detections that confirm a track', minimum=1, maximum=1000,
-        dynamic=True)
+        3, 'consecutive detections that confirm a track; with images less often than noise_rate, '
+        'two or more that look alike and take as long', minimum=1, maximum=1000, dynamic=True)
     reid_window: float = _setting(
         0.0, 'for so long after its max_age a track may come back under its id, to a new one '
         'that looks like it; only then it counts as removed; 0: never', unit='s', minimum=0.0,

@@ -13,7 +13,8 @@ from deepsort_ros.tracking import TrackState
 
 IMAGE = np.zeros((100, 100, 3), dtype=np.uint8)
 STEP = NANOSECONDS // 10
-SETTINGS = Settings(frame_rate=10.0, max_age=1.0)
+# Ten images a second are as good as thirty.
+SETTINGS = Settings(frame_rate=10.0, noise_rate=10.0, max_age=1.0)
 
 
 class Encoder:
@@ -141,6 +142,16 @@ def test_on_demand_asks_only_for_features_motion_cannot_do_without() -> None:
     pipeline.apply(pipeline.settings.replace({'appearance_budget': 1}))
     assert [result.crops for result in run(pipeline, range(27, 49), boxes=far)].count(1) >= 2
     assert max(encoder.calls[-10:]) == 1
+
+
+def test_in_few_images_new_ones_are_compared_at_once_so_that_they_are_confirmed() -> None:
+    encoder = Encoder()
+    pipeline = Pipeline(
+        SETTINGS.replace({'appearance': 'on_demand', 'noise_rate': 30.0}), encoder)
+    results = run(pipeline, range(3), boxes=((0, 0, 20, 40), (300, 0, 20, 40)))
+    # Those of the first image were kept, and are described with those of the second.
+    assert [result.crops for result in results] == [0, 4, 0]
+    assert [result.confirmed for result in results] == [0, 2, 0]
 
 
 def opened(**changes) -> Pipeline:

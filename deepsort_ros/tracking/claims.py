@@ -66,7 +66,10 @@ class Claims(Stage):
         table = self._table
         row, column = association.gate(
             state[0], kalman.innovation_variance(state, self._form), self._form.measure(tlwh))
-        possible = ((table.state > TENTATIVE) & (elapsed <= self.longest_age))[row]
+        claiming = table.state > TENTATIVE
+        if self._config.pace > 1.0:
+            claiming |= (table.state == TENTATIVE) & self._long_enough
+        possible = (claiming & (elapsed <= self.longest_age))[row]
         if self._classes_count:
             possible &= self._of_class(table.slot[row], classes[column])
         return row[possible], column[possible]

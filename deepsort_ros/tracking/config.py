@@ -14,7 +14,8 @@ class TrackerConfig:
     :param nn_budget: features kept per track, the newest.
     :param max_iou_distance: largest 1 - IoU of a match by overlap.
     :param max_age: a confirmed track unseen for longer is removed, in time steps.
-    :param n_init: consecutive detections that confirm a track.
+    :param n_init: consecutive detections that confirm a track; with ``pace``, fewer that look
+        alike, two or more that span as much time.
     :param class_gating: a track takes detections of its own class.
     :param class_change_overlap: with ``class_gating``, smallest overlap (IoU) at which a track
         seen in the last image that was left without a detection of its own class takes one of

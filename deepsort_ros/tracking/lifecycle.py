@@ -24,6 +24,18 @@ def record(table: TrackTable, rows: NDArray[np.int64] | slice, detections: Detec
     table.last_seen[rows] = stamp
 
 
+def count(table: TrackTable, row: NDArray[np.int64], by_reach: NDArray[np.int64],
+          early: NDArray[np.int64], n_init: int) -> None:
+    """Count the matches of an image, see :class:`~deepsort_ros.tracking.matching.Matches`."""
+    table.hits[row] += 1
+    if len(by_reach):
+        table.hits[by_reach] -= 1
+    if len(early):
+        table.hits[early] = n_init
+    table.time_since_update[row] = 0
+    table.elapsed[row] = 0.0
+
+
 def end_tracks(table: TrackTable, gallery: Gallery, config: TrackerConfig) -> NDArray[np.int64]:
     """Settle every track's state, drop those that end, return the confirmed ones' ids."""
     matched = table.time_since_update == 0

@@ -28,12 +28,14 @@ class Matches(NamedTuple):
     :param row: (K,) matched track; :param column: (K,) its detection.
     :param left: (L,) detections that may start a track.
     :param by_reach: (J,) those of ``row`` that match without an overlap.
+    :param early: (E,) new ones among ``row`` that need no more detections to be confirmed.
     """
 
     row: NDArray[np.int64]
     column: NDArray[np.int64]
     left: NDArray[np.int64]
     by_reach: NDArray[np.int64]
+    early: NDArray[np.int64]
 
 
 class Matcher(Stage):
@@ -112,5 +114,28 @@ class Matcher(Stage):
                 limit = min(LOW_SCORE_IOU_DISTANCE, 1.0 - self._config.class_change_overlap)
                 stages.append(self._overlap.of_another_class(
                     seen_last.nonzero()[0], stages[-1].left, seen, limit))
-        return Matches(np.concatenate([stage.row for stage in stages]),
-                       np.concatenate([stage.column for stage in stages]), left, reached)
+        row = np.concatenate([stage.row for stage in stages])
+        column = np.concatenate([stage.column for stage in stages])
+        early = left[:0]
+        if self._config.pace > 1.0 and seen.features is not None:
+            early = self._early(row, column, reached, seen, seen.features)
+        return Matches(row, column, left, reached, early)
+
+    def _early(self, row: NDArray[np.int64], column: NDArray[np.int64],
+               reached: NDArray[np.int64], seen: Observed, features: NDArray[np.float32],
+               ) -> NDArray[np.int64]:
+        """
+        Return new tracks that look like their match, after as long as ``n_init`` takes at 30 Hz.
+
+        Where images are rare, who passes is gone before the third one.
+        """
+        table, config = self._table, self._config
+        long = self._long_enough.take(row)
+        long &= (table.state.take(row) == TENTATIVE) & seen.described.take(column)
+        row, column = row[long], column[long]
+        known = self._gallery.count(table.slot[row]) > 0
+        known &= ~np.isin(row, reached)
+        row, column = row[known], column[known]
+        early: NDArray[np.int64] = row[self._gallery.distance(
+            table.slot[row], features[column], config.nearest_features) <= self._limit]
+        return early

@@ -79,6 +79,13 @@ class Stage:
         return self._gallery.fit.limit(self._config.max_cosine_distance)
 
     @property
+    def _long_enough(self) -> NDArray[np.bool_]:
+        """Return (M,) whether a match now makes tracks as old as ``n_init`` images at 30 Hz."""
+        long: NDArray[np.bool_] = (
+            self._table.hits * self._config.pace >= self._config.n_init - 1)
+        return long
+
+    @property
     def _classes_count(self) -> bool:
         """Return whether there is more than one class to keep apart."""
         return self._config.class_gating and self._votes.several

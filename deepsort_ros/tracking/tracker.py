@@ -161,18 +161,14 @@ class Tracker:
         high = detections.score >= self._config.high_score
         edges = boxes.edges(detections.tlwh)
         remembered = described & high
-        row, column, left, by_reach = self._matcher.match(Observed(
+        row, column, left, by_reach, early = self._matcher.match(Observed(
             detections.tlwh, measurement, classes, high, remembered, features,
             edges, boxes.edges(form.tlwh(table.kalman[0])), spread))
         state, spread = table.kalman.take(row, axis=1), spread.take(row, axis=0)
         if self._config.score_noise or self._doubt:
             spread = kalman.innovation_variance(state, form, self._noise(detections, column))
         table.kalman[:, row] = kalman.update(state, measurement[column], spread)
-        table.hits[row] += 1
-        if len(by_reach):
-            table.hits[by_reach] -= 1
-        table.time_since_update[row] = 0
-        table.elapsed[row] = 0.0
+        lifecycle.count(table, row, by_reach, early, self._config.n_init)
         if features is not None:
             remembered = remembered & self._uncovered(edges)
         table.feature_age[row[remembered[column]]] = 0

@@ -36,7 +36,7 @@ class Tracks:
     :param covariance: (M, 4, 4) float64, of (cx, cy, vx, vy).
     :param age: (M,) int64, images since the first detection, which counts as 1.
     :param hits: (M,) int64, images with a matched detection; one that the track did not overlap
-        (``reach``) does not count.
+        (``reach``) does not count, and one that confirms a track early counts as all it takes.
     :param time_since_update: (M,) int64, images since the last match, 0 when matched now.
     :param first_seen: (M,) int64, stamp of the first detection.
     :param last_seen: (M,) int64, stamp of the last matched detection.

@@ -84,12 +84,14 @@ class NewerTracker(PaperTracker):
             tracks, left, self.overlap_and_looks_cost, config.max_iou_distance)
         matches += found
         left = sorted(left)
+        reached = []
         if config.reach:
             found = self.reached(
                 free([t for t in recent if t.state == TENTATIVE and t.age == 2]), left)
             matches += found
             for track, _ in found:
                 track.hits -= 1
+            reached = [track for track, _ in found]
             left = [d for d in left if d not in [m for _, m in found]]
 
         changed = 1 - config.class_change_overlap
@@ -105,6 +107,12 @@ class NewerTracker(PaperTracker):
             found, _ = self.assign(
                 free(last), low, self.other_class_cost, min(LOW_LIMIT, changed))
             matches += found
+        for track, d in matches:
+            if (config.pace > 1 and track.state == TENTATIVE and track not in reached
+                    and track.hits * config.pace >= config.n_init - 1
+                    and not self.silent(track, d) and self.distance(track, d) <= self.limit()):
+                # This match, which counts as one, confirms it.
+                track.hits = config.n_init - 1
         return matches, left
 
     def limit(self) -> float:
