@@ -43,7 +43,7 @@ RATE = 10.0
 # Association as in the paper, at an age and with low scores as KITTI's drives need them.
 PAPER: dict[str, Any] = {
     'noise_rate': 0.0, 'reach': False, 'duplicate_overlap': 1.0, 'class_change_overlap': 1.0,
-    'second_look': 0.0, 'cascade': True, 'rejoin': 0.0, 'covered_share': 1.0,
+    'lost_ratio': 1.0, 'second_look': 0.0, 'cascade': True, 'rejoin': 0.0, 'covered_share': 1.0,
     'nearest_features': 1, 'max_age': 1.5}
 DONT_CARE = 13
 
