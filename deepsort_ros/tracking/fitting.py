@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 # The limit is between these shares of the way from the distance to the same object to that to
 # others (medians). Chosen on footage that networks of all kinds were at home in, or not.
 LOW, HIGH = 0.3, 0.45
-# A limit that admits no more of the others is never too large.
-STRANGERS = 0.05
 # Samples of each kind that are kept, and that it takes to know.
 KEPT, ENOUGH = 256, 32
 # Once all are there, so many images pass from one look to the next.
@@ -59,12 +57,9 @@ class Fit:
 
     def _bound(self) -> None:
         if self._count >= ENOUGH:
-            ordered = np.sort(self._samples[:, :self._count], axis=1)
-            count = ordered.shape[1]
-            same, other = (ordered[:, (count - 1) // 2] + ordered[:, count // 2]).tolist()
-            same, apart = same / 2, max(other - same, 0.0) / 2
-            nearest = float(ordered[1, int(STRANGERS * count)])
-            self._bounds = same + LOW * apart, max(same + HIGH * apart, nearest)
+            same, other = np.median(self._samples[:, :self._count], axis=1).tolist()
+            apart = max(other - same, 0.0)
+            self._bounds = same + LOW * apart, same + HIGH * apart
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Return all of this as arrays."""

@@ -122,9 +122,7 @@ class NewerTracker(PaperTracker):
             return given
         same, other = np.median(self.same[-KEPT:]), np.median(self.other[-KEPT:])
         apart = max(other - same, 0.0)
-        others = sorted(self.other[-KEPT:])
-        highest = max(same + 0.45 * apart, others[len(others) // 20])
-        return min(max(given, same + 0.3 * apart), highest)
+        return min(max(given, same + 0.3 * apart), same + 0.45 * apart)
 
     def learn(self) -> None:
         """Keep the distances of tracks to what must be theirs, and to what must be another's."""
