@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 # The limit is between these shares of the way from the distance to the same object to that to
 # others (medians). Chosen on footage that networks of all kinds were at home in, or not.
 LOW, HIGH = 0.3, 0.45
+# Two objects that are not farther apart than this have no looks: an image of one colour.
+ALIKE = 0.01
 # Samples of each kind that are kept, and that it takes to know.
 KEPT, ENOUGH = 256, 32
 # Once all are there, so many images pass from one look to the next.
@@ -49,6 +51,8 @@ class Fit:
     def take(self, same: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> None:
         """Take (K,) distances of tracks to themselves, and (K,) to others."""
         self._passed = 0
+        different = other > ALIKE
+        same, other = same[different], other[different]
         if len(same):
             place = (self._count + np.arange(len(same))) % KEPT
             self._samples[:, place] = same, other
@@ -59,7 +63,7 @@ class Fit:
         if self._count >= ENOUGH:
             same, other = np.median(self._samples[:, :self._count], axis=1).tolist()
             apart = max(other - same, 0.0)
-            self._bounds = same + LOW * apart, same + HIGH * apart
+            self._bounds = max(same + LOW * apart, 0.0), max(same + HIGH * apart, 0.0)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Return all of this as arrays."""

@@ -180,14 +180,14 @@ class Gallery:
 
     def least_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
         """Return (N,) what :meth:`toward` is at least, where a feature is within ``limit``."""
-        reach = math.acos(max(1.0 - limit, -1.0)) + ANGLE_TOLERANCE
+        reach = math.acos(min(max(1.0 - limit, -1.0), 1.0)) + ANGLE_TOLERANCE
         least: NDArray[np.float32] = np.cos(
             np.minimum(self._spread[slots] + reach, math.pi)) - ANGLE_TOLERANCE
         return least
 
     def sure_cosine(self, slots: NDArray[np.int64], limit: float) -> NDArray[np.float32]:
         """Return (N,) the :meth:`toward` from which on every feature is within ``limit``."""
-        reach = math.acos(max(1.0 - limit, -1.0)) - ANGLE_TOLERANCE - self._spread[slots]
+        reach = math.acos(min(max(1.0 - limit, -1.0), 1.0)) - ANGLE_TOLERANCE - self._spread[slots]
         # A reach of zero or less is above every cosine.
         sure: NDArray[np.float32] = np.cos(np.maximum(reach, 0.0)) + np.float32(ANGLE_TOLERANCE)
         return sure

@@ -115,7 +115,7 @@ def test_crops_of_a_sequence_are_its_people_in_folders_that_read_back(tmp_path, 
     crops = read_crops(output)
     assert json.loads(capsys.readouterr().out) == {
         'output': str(output), 'sequences': 2, 'identities': 2 * len(people),
-        'crops': len(crops), 'notes': []}
+        'crops': len(crops), 'notes': [], 'damage': ''}
     # The same person of another sequence is another identity, and the sequence is the camera.
     assert len(np.unique(crops.identity)) == 2 * len(people)
     assert np.unique(crops.camera).tolist() == [1, 2]

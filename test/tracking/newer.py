@@ -145,6 +145,7 @@ class NewerTracker(PaperTracker):
                       for k, (t, d) in enumerate(alike) if len(alike) > 1]
         if len(pairs) > MOST:
             pairs = [pairs[k * len(pairs) // MOST] for k in range(MOST)]
+        pairs = [pair for pair in pairs if self.distance(pair[0], pair[2]) > 0.01]
         self.same += [self.distance(t, d) for t, d, _ in pairs]
         self.other += [self.distance(t, d) for t, _, d in pairs]
 

@@ -51,6 +51,20 @@ def test_a_few_distances_prove_nothing() -> None:
     assert fit.limit(0.2) == 0.2
 
 
+def test_objects_without_looks_teach_nothing() -> None:
+    fit = Fit()
+    fit.take(np.full(ENOUGH, -1e-7), np.full(ENOUGH, -1e-7))
+    assert fit.limit(0.4) == 0.4
+
+
+def test_images_of_one_colour_stop_nothing() -> None:
+    tracker = Tracker(CONFIG)
+    for detections, features in people([0.0, 200, 400, 600], noise=0.1, seed=3):
+        tracks = tracker.update(detections, np.tile(features[:1], (len(features), 1)))
+    assert tracks.id.tolist() == [1, 2, 3, 4]
+    assert tracker.limit == 0.4
+
+
 def test_the_newest_distances_count() -> None:
     fit = Fit()
     fit.take(np.full(KEPT, 0.5), np.full(KEPT, 0.9))
