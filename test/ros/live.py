@@ -245,18 +245,9 @@ class Tracking:
         for _ in range(count):
             self.stamp += STEP
             header = self.send(self.stamp, **how)
-
-            def answered(header=header):
-                return self.tracks and self.tracks[-1].header == header
-            # The node subscribes again where another reliability is offered, as after a test with
-            # publishers of its own: what is sent at that moment may be lost.
-            end = time.monotonic() + WAIT / 4
-            while not answered() and time.monotonic() < end:
-                self.graph.spin_once(0.05)
-            if not answered():
-                self.send(self.stamp, **how)
             self.graph.spin_until(
-                answered, what=f'the TrackArray of {nanoseconds(header.stamp)}')
+                lambda header=header: self.tracks and self.tracks[-1].header == header,
+                what=f'the TrackArray of {nanoseconds(header.stamp)}')
             answers.append(self.tracks[-1])
         return answers
 

@@ -131,6 +131,13 @@ def test_every_kind_of_publisher_connects(tracking, graph, reliability, durabili
     assert len(tracking.track()[0].tracks) == 1
     for publisher in publishers:
         graph.node.destroy_publisher(publisher)
+    # The node subscribes again, to ask for reliable messages: what is sent meanwhile is lost.
+    graph.spin_until(lambda: all(
+        info.qos_profile.reliability == QoSReliabilityPolicy.RELIABLE
+        for topic in ('/image', '/detections')
+        for info in graph.node.get_subscriptions_info_by_topic(topic)))
+    tracking.restart()
+    tracking.connect()
 
 
 def test_mirror_annotations_and_overlay_are_published_while_somebody_listens(tracking, graph):
